@@ -1,0 +1,102 @@
+"""What plugins hand in besides actions: alert sources, health checks, planners."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from sysop.actions import Http
+from sysop.inventory import Inventory
+from sysop.model import Alert, Conclusion, Outcome, Risk, Run
+
+
+@dataclass(frozen=True, slots=True)
+class PluginContext:
+    """What a plugin sees at start and in health checks: its settings, its folder, the inventory, the way out."""
+
+    name: str
+    settings: Any
+    state: Path
+    inventory: Inventory
+    http: Http
+
+
+@dataclass(frozen=True, slots=True)
+class AlertSource:
+    """A parser for `POST /webhooks/NAME`. `parse` gets the decoded JSON; it raises ValueError naming the field."""
+
+    name: str
+    parse: Callable[[Any], Iterable[Alert]]
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """A check's answer. `fix` says what to do when not ok."""
+
+    ok: bool
+    detail: str
+    fix: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class HealthCheck:
+    """One line of `sysop doctor`."""
+
+    name: str
+    check: Callable[[PluginContext], Awaitable[Health]]
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """An action as a planner sees it: name, schema and risk, never code."""
+
+    name: str
+    summary: str
+    risk: Risk
+    schema: Mapping[str, Any]
+
+
+class Toolbox(Protocol):
+    """A planner's only door. Everything it yields is durable before it takes effect."""
+
+    @property
+    def tools(self) -> Mapping[str, Tool]:
+        """Return the actions by name."""
+        ...
+
+    async def call(self, id: str, action: str, args: Mapping[str, Any], *, reason: str = "") -> Outcome:
+        """Make a call; the same id gives the stored outcome, and a failed action is an outcome too.
+
+        Raises InvalidCall or ActionRefused where nothing ran. Let Parked and RunStopped pass.
+        """
+        ...
+
+    async def say(self, id: str, text: str) -> None:
+        """Tell people what is going on; the same id is said once."""
+        ...
+
+    async def remember(self, plan: Mapping[str, Any]) -> None:
+        """Store the plan in the run row before acting on it."""
+        ...
+
+    async def now(self) -> int:
+        """Return the database's time in milliseconds."""
+        ...
+
+
+class Planner(Protocol):
+    """A brain: sees a run, makes calls, ends in a conclusion. Called again after every park, so it must replay."""
+
+    async def plan(self, run: Run, incident: Mapping[str, Any] | None, toolbox: Toolbox) -> Conclusion:
+        """Work until there is a conclusion. Parked passes through untouched."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class PlannerFactory:
+    """A planner by name, built when first used."""
+
+    name: str
+    build: Callable[[], Planner]

@@ -1,0 +1,69 @@
+"""Every hook a plugin may implement. The signatures are API; docs/hooks.md has a heading for each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pluggy
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+    from sysop.actions import Action
+    from sysop.extension import AlertSource, HealthCheck, PlannerFactory, PluginContext
+    from sysop.model import Actor, AuditEntry, Call, Decision
+
+hookspec = pluggy.HookspecMarker("sysop")
+hookimpl = pluggy.HookimplMarker("sysop")
+
+
+@hookspec
+def register_actions() -> Iterable[Action]:  # type: ignore[empty-body]
+    """Return the plugin's actions; each gets the name `plugin.function`."""
+
+
+@hookspec
+def register_settings() -> type[BaseModel]:  # type: ignore[empty-body]
+    """Return the model of this plugin's section of sysop.yaml, checked at start."""
+
+
+@hookspec
+def register_alert_sources() -> Iterable[AlertSource]:  # type: ignore[empty-body]
+    """Return parsers for webhooks at `/webhooks/NAME`."""
+
+
+@hookspec
+def register_runbooks() -> Iterable[Path]:  # type: ignore[empty-body]
+    """Return folders of Markdown runbooks."""
+
+
+@hookspec
+def register_health_checks() -> Iterable[HealthCheck]:  # type: ignore[empty-body]
+    """Return checks that `sysop doctor` runs and explains."""
+
+
+@hookspec
+def register_planners() -> Iterable[PlannerFactory]:  # type: ignore[empty-body]
+    """Return further planners; a run names one, else the configured default works."""
+
+
+@hookspec
+def judge(call: Call, action: Action, actor: Actor) -> Decision | None:
+    """Tighten policy for one call. The strictest answer wins, None has no opinion, an exception means forbid."""
+
+
+@hookspec
+def observe(entry: AuditEntry) -> None:
+    """See one committed audit entry. Cannot veto; an exception is reported and goes no further."""
+
+
+@hookspec
+def startup(ctx: PluginContext) -> None:
+    """Prepare, once, when a process that performs actions starts."""
+
+
+@hookspec
+def shutdown(ctx: PluginContext) -> None:
+    """Let go of what startup took."""

@@ -1,0 +1,1 @@
+"""The plugins that ship with Sysop. Each module here is one plugin and imports `sysop.api` only."""
