@@ -265,9 +265,7 @@ def _check_contract(
         raise PluginError(f"action {name}: a destructive action must have preview= and reconcile=")
 
 
-def _signature(
-    name: str, function: Callable[..., Any]
-) -> tuple[type[BaseModel], dict[str, str], TypeAdapter[Any]]:
+def _signature(name: str, function: Callable[..., Any]) -> tuple[type[BaseModel], dict[str, str], TypeAdapter[Any]]:
     given = list(inspect.signature(function).parameters.values())
     if not given or given[0].name != "ctx":
         raise PluginError(f"action {name}: the first parameter must be `ctx: Context`")

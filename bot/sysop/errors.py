@@ -20,6 +20,7 @@ SysopError
     Paused                 changes are paused
   RunStopped             this worker must let go of the run at once
     LeaseLost              another worker has claimed the run
+    RunCancelled           a person has stopped the run
     ReplayMismatch         a call id came back with other arguments
 """
 
@@ -114,6 +115,10 @@ class RunStopped(SysopError):
 
 class LeaseLost(RunStopped):
     """Another worker has claimed the run since."""
+
+
+class RunCancelled(RunStopped):
+    """A person has stopped the run."""
 
 
 class ReplayMismatch(RunStopped):

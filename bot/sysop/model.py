@@ -123,6 +123,7 @@ class Run:
     roles: tuple[str, ...]
     incident: str | None
     planner: str
+    request: Mapping[str, Any]
     fence: int
     attempt: int
     waiting_for: str | None

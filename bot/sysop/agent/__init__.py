@@ -1,0 +1,1 @@
+"""Deciding: planners yield calls and never hold code or credentials."""

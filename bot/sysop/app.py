@@ -1,0 +1,169 @@
+"""The composition root: builds everything from the settings and hands each part what it needs. Nothing is global."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from sysop import host as plugin_host
+from sysop.agent.direct_planner import DirectPlanner
+from sysop.agent.runbook_planner import RunbookPlanner
+from sysop.errors import InvalidRequest, SettingsError
+from sysop.extension import Planner
+from sysop.gate.context import Contexts
+from sysop.gate.gate import Gate, Probe
+from sysop.gate.http import HttpClient
+from sysop.gate.people import People
+from sysop.gate.policy import Policy
+from sysop.host import Host
+from sysop.incidents.lifecycle import Lifecycle
+from sysop.knowledge.index import Index
+from sysop.model import Request, new_id
+from sysop.paths import data
+from sysop.runner.advance import Advance
+from sysop.runner.local import LocalRunner
+from sysop.service import Service
+from sysop.settings import Person, Secrets, Settings
+from sysop.store import schema
+from sysop.store.store import Store
+
+
+def _no_probe(_point: str) -> None:
+    """Do nothing."""
+
+
+@dataclass(frozen=True)
+class App:
+    """Every part of one process. Close it."""
+
+    settings: Settings
+    store: Store
+    host: Host
+    secrets: Secrets
+    http: HttpClient
+    policy: Policy
+    people: People
+    contexts: Contexts
+    gate: Gate
+    service: Service
+    lifecycle: Lifecycle
+    index: Index
+    planners: Planners
+    runner: LocalRunner
+
+    async def begin(self) -> None:
+        """Become the runner: take the lock, bring the embedded database up to date, start the plugins, go to work."""
+        self.runner.take()
+        if self.store.embedded:
+            schema.ensure(self.store.url)
+        await self.store.check()
+        self.host.start(self.contexts.for_plugin)
+        await self.runner.start()
+
+    async def end(self) -> None:
+        """Drain and let go of everything `begin` took."""
+        await self.runner.stop()
+        self.host.stop(self.contexts.for_plugin)
+
+    async def close(self) -> None:
+        """Close connections."""
+        await self.http.close()
+        await self.store.close()
+
+
+class Planners:
+    """Planners by name, built when first used; `auto` is the LLM where one is configured, else the runbooks."""
+
+    def __init__(self, default: str, build: Mapping[str, Callable[[], Planner]]) -> None:
+        self._default = default
+        self._build = dict(build)
+        self._built: dict[str, Planner] = {}
+
+    def __call__(self, name: str) -> Planner:
+        """Return a planner. Raises InvalidRequest for an unknown name."""
+        if name not in self._built:
+            self._check(name)
+            self._built[name] = self._build[name]()
+        return self._built[name]
+
+    def add(self, name: str, build: Callable[[], Planner]) -> None:
+        """Offer one more planner."""
+        self._build[name] = build
+
+    def name_for(self, request: Request) -> str:
+        """Return which planner works on a request."""
+        name = request.planner or ("direct" if request.action else self._default)
+        self._check(name)
+        return name
+
+    def _check(self, name: str) -> None:
+        if name not in self._build:
+            raise InvalidRequest(f"there is no planner {name!r}; known: {', '.join(sorted(self._build))}")
+
+
+def build(
+    settings: Settings,
+    *,
+    people: Callable[[], Mapping[str, Person]] | None = None,
+    probe: Probe = _no_probe,
+    store: Store | None = None,
+    host: Host | None = None,
+) -> App:
+    """Build all parts; nothing is read or started yet. `people` reads them again later, for roles that change."""
+    store = store or Store.open(settings.database_url)
+    host = host or load_plugins(settings)
+    store.observe([host.observe])
+    secrets, http = Secrets(settings.secrets), HttpClient()
+    contexts = Contexts(settings, host, secrets, http)
+    known = People(people or (lambda: settings.people))
+    policy = Policy(settings.policy)
+    gate = Gate(store, host, policy, known, contexts, settings.budgets, probe)
+    index = Index.load(runbook_folders(settings, host))
+    planners = _planners(settings, host, index, contexts)
+    service = Service(store, known, planners.name_for)
+    lifecycle = Lifecycle(store, contexts.inventory, settings.incidents, planners.name_for)
+    worker = f"{socket.gethostname()}:{os.getpid()}:{new_id('w')}"
+    advance = Advance(store, gate, host, contexts.inventory, planners, worker, probe)
+    runner = LocalRunner(store, advance, worker, concurrency=settings.runner.concurrency, ticks=[lifecycle.tick])
+    return App(
+        settings=settings,
+        store=store,
+        host=host,
+        secrets=secrets,
+        http=http,
+        policy=policy,
+        people=known,
+        contexts=contexts,
+        gate=gate,
+        service=service,
+        lifecycle=lifecycle,
+        index=index,
+        planners=planners,
+        runner=runner,
+    )
+
+
+def load_plugins(settings: Settings) -> Host:
+    """Load every plugin with its section of the settings."""
+    if settings.plugins_dir and not settings.plugins_dir.is_dir():
+        raise SettingsError(f"plugins_dir: {settings.plugins_dir} is not a folder")
+    return plugin_host.load(settings.plugins, folder=settings.plugins_dir, required=settings.required_plugins)
+
+
+def runbook_folders(settings: Settings, host: Host) -> list[Path]:
+    """Return every folder of runbooks: the shipped ones, the plugins' and the settings'."""
+    shipped = [data("runbooks")] if settings.shipped_runbooks else []
+    return [*shipped, *host.runbook_folders(), *settings.runbooks]
+
+
+def _planners(settings: Settings, host: Host, index: Index, contexts: Contexts) -> Planners:
+    def runbook() -> Planner:
+        return RunbookPlanner(index, host.actions, contexts.inventory)
+
+    build: dict[str, Callable[[], Planner]] = {"direct": DirectPlanner, "runbook": runbook}
+    build.update({name: factory.build for name, factory in host.planners().items()})
+    default = settings.runner.planner
+    return Planners("runbook" if default == "auto" else default, build)

@@ -1,0 +1,1 @@
+"""The gate: the only place where an action runs."""

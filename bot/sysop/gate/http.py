@@ -1,0 +1,153 @@
+"""The HTTP client of plugins: allow-listed hosts, time limits, retries for reads, nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+import json as jsonlib
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx2
+from pydantic import BaseModel
+
+from sysop.errors import ActionFailed
+
+MAX_BODY = 16 * 1024 * 1024
+_READS = frozenset({"GET", "HEAD", "OPTIONS"})
+_TRIES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An HTTP answer with its body read."""
+
+    status: int
+    headers: Mapping[str, str]
+    text: str
+
+    def json(self) -> Any:
+        """Return the body parsed; raises ActionFailed where it is not JSON."""
+        try:
+            return jsonlib.loads(self.text)
+        except ValueError as bad:
+            raise ActionFailed(f"the answer (status {self.status}) is not JSON: {self.text[:120]!r}") from bad
+
+
+class HttpClient:
+    """One connection pool for all plugins, closed by `close`. It follows no redirects, so none can leave the list."""
+
+    def __init__(self) -> None:
+        self._client: httpx2.AsyncClient | None = None
+
+    def client(self) -> httpx2.AsyncClient:
+        """Return the pool, made at first use."""
+        if self._client is None:
+            self._client = httpx2.AsyncClient(follow_redirects=False, trust_env=False)
+        return self._client
+
+    async def close(self) -> None:
+        """Close all connections."""
+        if self._client is not None:
+            await self._client.aclose()
+            self._client = None
+
+
+class PluginHttp:
+    """The client as one plugin sees it: only the hosts of its own settings and of `egress.allow`."""
+
+    def __init__(self, pool: HttpClient, allowed: Collection[str]) -> None:
+        self._pool = pool
+        self._allowed = frozenset(allowed)
+
+    async def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        json: Any = None,
+        headers: Mapping[str, str] | None = None,
+        timeout: float = 10.0,
+    ) -> Reply:
+        """Send a request; reads are tried up to three times when the connection or the server fails.
+
+        Raises ActionFailed if the request surely had no effect. A changing request that may have arrived raises
+        httpx2's own error, which the gate takes as doubt.
+        """
+        self._check(url)
+        read = method.upper() in _READS
+        for attempt in range(_TRIES if read else 1):
+            last = attempt == _TRIES - 1 or not read
+            try:
+                reply = await self._once(method, url, params, json, headers, timeout)
+            except (httpx2.ConnectError, httpx2.ConnectTimeout) as bad:
+                if last:
+                    raise ActionFailed(f"{_shown(url)} cannot be reached: {bad or type(bad).__name__}") from bad
+            except httpx2.HTTPError as bad:
+                if last and read:
+                    raise ActionFailed(f"{_shown(url)} did not answer: {bad or type(bad).__name__}") from bad
+                if last:
+                    raise
+            else:
+                if reply.status < 500 or last:
+                    return reply
+            await asyncio.sleep(0.1 * 2**attempt)
+        raise AssertionError("unreachable")
+
+    async def _once(
+        self,
+        method: str,
+        url: str,
+        params: Mapping[str, str] | None,
+        json: Any,
+        headers: Mapping[str, str] | None,
+        timeout: float,
+    ) -> Reply:
+        client = self._pool.client()
+        async with client.stream(method, url, params=params, json=json, headers=headers, timeout=timeout) as answer:
+            body = bytearray()
+            async for chunk in answer.aiter_bytes():
+                body += chunk
+                if len(body) > MAX_BODY:
+                    raise ActionFailed(f"{_shown(url)} sent more than {MAX_BODY} bytes")
+            return Reply(answer.status_code, dict(answer.headers), body.decode(answer.encoding or "utf-8", "replace"))
+
+    def _check(self, url: str) -> None:
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ActionFailed(f"{url!r} is not an http(s) address")
+        names = {parts.hostname, f"{parts.hostname}:{parts.port or (443 if parts.scheme == 'https' else 80)}"}
+        if not names & self._allowed:
+            raise ActionFailed(f"connections to {parts.hostname} are not allowed; add the host to egress.allow")
+
+
+def _shown(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.hostname}{f':{parts.port}' if parts.port else ''}{parts.path}"
+
+
+def hosts_in(settings: Any) -> Iterable[str]:
+    """Return `host:port` of every address in a plugin's settings."""
+    return {host for text in _strings(settings) if (host := _host(text))}
+
+
+def _host(text: str) -> str | None:
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        return None
+    return f"{parts.hostname}:{parts.port or (443 if parts.scheme == 'https' else 80)}"
+
+
+def _strings(value: Any) -> Iterator[str]:
+    if isinstance(value, BaseModel):
+        value = value.model_dump(mode="json")
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from _strings(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _strings(item)

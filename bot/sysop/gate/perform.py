@@ -1,0 +1,81 @@
+"""The one call site of actions, and what their endings mean."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from pydantic import BaseModel
+
+from sysop.actions import Action, Context
+from sysop.errors import ActionFailed, CallError
+from sysop.redact import redact, redact_value
+
+MAX_RESULT = 1_000_000
+
+log = logging.getLogger(__name__)
+
+
+class Ending(StrEnum):
+    """How a performance ended. Doubt: the effect may have happened, nobody here can tell."""
+
+    DONE = "done"
+    FAILED = "failed"
+    DOUBT = "doubt"
+
+
+@dataclass(frozen=True, slots=True)
+class Performed:
+    """An ending with the result as JSON text or the reason."""
+
+    ending: Ending
+    result: str | None = None
+    error: str | None = None
+
+
+async def perform(action: Action, context: Context, args: BaseModel, known: Iterable[str]) -> Performed:
+    """Run an action under its timeout. Only CallError promises that nothing happened; any other exception is doubt."""
+    given = {name: getattr(args, name) for name in type(args).model_fields}
+    try:
+        async with asyncio.timeout(action.timeout.total_seconds()):
+            result = await action._perform(context, **given)
+    except CallError as failed:
+        return Performed(Ending.FAILED, error=redact(str(failed), known))
+    except TimeoutError:
+        return Performed(Ending.DOUBT, error=f"no answer within {action.timeout.total_seconds():g} s")
+    except Exception as broken:  # an action may fail in any way; the ledger keeps the reason
+        log.warning("action %s raised", action.name, exc_info=True)
+        return Performed(Ending.DOUBT, error=redact(f"{type(broken).__name__}: {broken}", known))
+    return Performed(Ending.DONE, result=result_text(action, result, known))
+
+
+def result_text(action: Action, result: Any, known: Iterable[str]) -> str:
+    """Return a result as redacted JSON. One that cannot be stored becomes a note: the effect did happen."""
+    try:
+        value = action.result.dump_python(action.result.validate_python(result), mode="json")
+        text = json.dumps(redact_value(value, known), sort_keys=True, allow_nan=False)
+    except (ValueError, TypeError) as bad:
+        log.warning("the result of %s cannot be stored: %s", action.name, bad)
+        return json.dumps({"not_stored": redact(f"the result does not fit its declared type: {bad}", known)[:2000]})
+    if len(text) > MAX_RESULT:
+        return json.dumps({"not_stored": f"the result has {len(text)} characters, more than {MAX_RESULT}"})
+    return text
+
+
+async def ask(action: Action, question: Any, what: str) -> Any:
+    """Await a preview, precondition, post-check or reconcile. Raises ActionFailed with the reason on any failure."""
+    try:
+        async with asyncio.timeout(max(action.timeout.total_seconds(), 10.0)):
+            return await question
+    except CallError:
+        raise
+    except TimeoutError:
+        raise ActionFailed(f"the {what} of {action.name} did not answer in time") from None
+    except Exception as broken:  # plugin code; the caller records the reason
+        log.warning("the %s of %s raised", what, action.name, exc_info=True)
+        raise ActionFailed(f"the {what} of {action.name} failed: {type(broken).__name__}: {broken}") from broken

@@ -1,0 +1,129 @@
+"""Policy: rules in order, forbid wins, denied unless a rule says otherwise; plugins may only tighten."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from fnmatch import fnmatchcase
+from functools import cached_property
+from zoneinfo import ZoneInfo
+
+from sysop.canonical import digest
+from sysop.model import Decision, Origin, Risk, Verdict
+from sysop.settings import DAYS, Match, PolicySettings, Rule, Window
+
+_STRICTNESS = {Verdict.ALLOW: 0, Verdict.APPROVE: 1, Verdict.FORBID: 2}
+DEFAULT_RULES = (
+    Rule(name="default: reads", match=Match(risk=(Risk.READ,)), then=Verdict.ALLOW),
+    Rule(name="default: changes", match=Match(risk=(Risk.CHANGE,)), then=Verdict.APPROVE, count=1),
+    Rule(
+        name="default: destructive actions",
+        match=Match(risk=(Risk.DESTRUCTIVE,)),
+        then=Verdict.APPROVE,
+        count=2,
+        approve_within_minutes=15,
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Everything a rule can look at."""
+
+    action: str
+    risk: Risk
+    environment: str
+    target: str
+    roles: frozenset[str]
+    origin: Origin
+    now: int
+
+
+@dataclass(frozen=True, slots=True)
+class Considered:
+    """One rule and whether it matched; `why` names the first key that did not."""
+
+    rule: str
+    matched: bool
+    why: str
+
+
+class Policy:
+    """The rules of one start. Their digest goes into every approval and audit entry."""
+
+    def __init__(self, settings: PolicySettings) -> None:
+        self.rules: tuple[Rule, ...] = settings.rules + (DEFAULT_RULES if settings.defaults else ())
+
+    @cached_property
+    def digest(self) -> str:
+        """Return the digest of all rules in force."""
+        return digest("sysop/policy/1", [rule.model_dump(mode="json", by_alias=True) for rule in self.rules])
+
+    def decide(self, question: Question) -> Decision:
+        """Return the answer for one call, before plugins tighten it."""
+        matching = [rule for rule in self.rules if not _mismatch(rule.match, question)]
+        forbidding = [rule for rule in matching if rule.then is Verdict.FORBID]
+        if forbidding:
+            return _decision(forbidding[0])
+        if matching:
+            return _decision(matching[0])
+        return Decision(Verdict.FORBID, "default deny", "no policy rule allows this")
+
+    def explain(self, question: Question) -> tuple[Decision, list[Considered]]:
+        """Return the answer and what each rule said."""
+        found = [(rule.name, _mismatch(rule.match, question)) for rule in self.rules]
+        return self.decide(question), [Considered(name, not why, why) for name, why in found]
+
+
+def tighten(decision: Decision, answers: Iterable[Decision]) -> Decision:
+    """Return the strictest of policy's answer and the plugins'; of two approvals, the one that asks more people."""
+    for answer in answers:
+        stricter = (_STRICTNESS[answer.verdict], answer.count) > (_STRICTNESS[decision.verdict], decision.count)
+        decision = answer if stricter else decision
+    return decision
+
+
+def _decision(rule: Rule) -> Decision:
+    if rule.then is not Verdict.APPROVE:
+        return Decision(rule.then, rule.name, f"rule {rule.name!r} says {rule.then}")
+    who = " or ".join(rule.roles)
+    people = "one person" if rule.count == 1 else f"{rule.count} different people"
+    return Decision(
+        Verdict.APPROVE,
+        rule.name,
+        f"rule {rule.name!r} asks {people} with role {who}",
+        roles=rule.roles,
+        count=rule.count,
+        approve_within=rule.approve_within_minutes * 60_000,
+        execute_within=rule.execute_within_minutes * 60_000,
+    )
+
+
+def _mismatch(match: Match, question: Question) -> str:
+    """Return the first key that keeps a rule from matching, empty if it matches."""
+    checks: Sequence[tuple[str, bool]] = (
+        ("risk", not match.risk or question.risk in match.risk),
+        ("action", not match.action or _any_glob(match.action, question.action)),
+        ("environment", not match.environment or question.environment in match.environment),
+        ("target", not match.target or _any_glob(match.target, question.target)),
+        ("role", not match.role or bool(question.roles & set(match.role))),
+        ("origin", not match.origin or question.origin in match.origin),
+        ("window", match.window is None or in_window(match.window, question.now)),
+    )
+    return next((f"{key} does not match" for key, fits in checks if not fits), "")
+
+
+def _any_glob(patterns: Iterable[str], text: str) -> bool:
+    return any(fnmatchcase(text, pattern) for pattern in patterns)
+
+
+def in_window(window: Window, now: int) -> bool:
+    """Tell whether a time lies in a recurring window; a window over midnight belongs to the day it begins."""
+    local = datetime.fromtimestamp(now / 1000, ZoneInfo(window.timezone))
+    clock = local.time().replace(tzinfo=None)
+    today = DAYS[local.weekday()] in window.days
+    yesterday = DAYS[(local - timedelta(days=1)).weekday()] in window.days
+    if window.start < window.end:
+        return today and window.start <= clock < window.end
+    return (today and clock >= window.start) or (yesterday and clock < window.end)

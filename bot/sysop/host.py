@@ -1,0 +1,243 @@
+"""Find and load plugins. A broken one is reported and left out; it never stops the start unless it is required."""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, version
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pluggy
+from pydantic import BaseModel, ValidationError
+
+from sysop import hookspecs
+from sysop.actions import Action
+from sysop.errors import PluginError, SettingsError
+from sysop.extension import AlertSource, HealthCheck, PlannerFactory, PluginContext
+from sysop.inventory import nearest
+from sysop.model import Actor, AuditEntry, Call, Decision, Verdict
+
+GROUP = "sysop"
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """One line of `sysop plugins`. `problem` is None for a plugin that works."""
+
+    name: str
+    version: str
+    origin: str
+    actions: int = 0
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Plugin:
+    """A plugin that works: what it registered, and its checked settings."""
+
+    name: str
+    version: str
+    settings: Any
+    actions: tuple[Action, ...]
+
+
+@dataclass
+class Host:
+    """All plugins of one process. Build it with `load`."""
+
+    manager: pluggy.PluginManager
+    plugins: dict[str, Plugin] = field(default_factory=dict)
+    report: list[Loaded] = field(default_factory=list)
+    actions: dict[str, Action] = field(default_factory=dict)
+
+    def find(self, name: str) -> Action | None:
+        """Return an action by its full name."""
+        return self.actions.get(name)
+
+    def alert_sources(self) -> dict[str, AlertSource]:
+        """Return the alert sources by name."""
+        return {source.name: source for source in _flat(self.manager.hook.register_alert_sources())}
+
+    def runbook_folders(self) -> list[Path]:
+        """Return the folders of runbooks that plugins bring."""
+        return [Path(path) for path in _flat(self.manager.hook.register_runbooks())]
+
+    def planners(self) -> dict[str, PlannerFactory]:
+        """Return further planners by name."""
+        return {factory.name: factory for factory in _flat(self.manager.hook.register_planners())}
+
+    def health_checks(self) -> list[tuple[str, HealthCheck]]:
+        """Return (plugin, check) for `sysop doctor`."""
+        found: list[tuple[str, HealthCheck]] = []
+        for name in self.plugins:
+            implementation = getattr(self.manager.get_plugin(name), "register_health_checks", None)
+            found.extend((name, check) for check in (implementation() if implementation else ()))
+        return found
+
+    def judge(self, call: Call, action: Action, actor: Actor) -> list[Decision]:
+        """Ask every plugin to tighten policy. An exception means forbid."""
+        answers: list[Decision] = []
+        for implementation in self.manager.hook.judge.get_hookimpls():
+            given: dict[str, Any] = {"call": call, "action": action, "actor": actor}
+            answer: Any
+            try:
+                answer = implementation.function(*(given[name] for name in implementation.argnames))
+            except Exception as broken:  # a safety hook that fails must not open the gate
+                log.exception("plugin %s failed to judge %s", implementation.plugin_name, action.name)
+                reason = f"the plugin failed to judge the call: {type(broken).__name__}"
+                answer = Decision(Verdict.FORBID, f"plugin {implementation.plugin_name}", reason)
+            if answer is not None:
+                answers.append(answer)
+        return answers
+
+    def observe(self, entry: AuditEntry) -> None:
+        """Show an audit entry to every plugin that wants it; their errors go no further."""
+        for implementation in self.manager.hook.observe.get_hookimpls():
+            try:
+                implementation.function(*([entry] if implementation.argnames else []))
+            except Exception:  # an observer cannot veto what is already committed
+                log.exception("plugin %s failed to observe entry %s", implementation.plugin_name, entry.id)
+
+    def start(self, context: Callable[[Plugin], PluginContext]) -> None:
+        """Call every plugin's startup with its own context."""
+        self._each("startup", context)
+
+    def stop(self, context: Callable[[Plugin], PluginContext]) -> None:
+        """Call every plugin's shutdown."""
+        self._each("shutdown", context)
+
+    def _each(self, hook: str, context: Callable[[Plugin], PluginContext]) -> None:
+        for plugin in self.plugins.values():
+            function = getattr(self.manager.get_plugin(plugin.name), hook, None)
+            if function is None:
+                continue
+            try:
+                function(context(plugin))
+            except Exception:  # one plugin's trouble at start or stop is not the others'
+                log.exception("plugin %s failed in %s", plugin.name, hook)
+
+
+def _flat(answers: Iterable[Iterable[Any]]) -> list[Any]:
+    return [item for answer in answers for item in answer or ()]
+
+
+def load(
+    sections: Mapping[str, Mapping[str, Any]],
+    *,
+    folder: Path | None = None,
+    required: Iterable[str] = (),
+    points: Iterable[EntryPoint] | None = None,
+) -> Host:
+    """Load every plugin: entry points of the group `sysop`, then the files of a folder.
+
+    Raises SettingsError for a wrong or unknown section and PluginError for a required plugin that is missing or broken.
+    """
+    manager = pluggy.PluginManager(GROUP)
+    manager.add_hookspecs(hookspecs)
+    host = Host(manager)
+    for point in sorted(entry_points(group=GROUP) if points is None else points, key=lambda p: p.name):
+        _load_one(host, point.name, _distribution(point), f"entry point {point.value}", point.load, sections)
+    for file in sorted(folder.glob("*.py")) if folder else ():
+        _load_one(host, file.stem, "0", f"file {file}", lambda file=file: _module(file), sections)  # type: ignore[misc]
+    _check_sections(host, sections)
+    _check_required(host, required)
+    return host
+
+
+def _distribution(point: EntryPoint) -> str:
+    try:
+        return point.dist.version if point.dist else version("sysop")
+    except PackageNotFoundError:
+        return "0"
+
+
+def _module(file: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"sysop_plugin_{file.stem}", file)
+    if spec is None or spec.loader is None:
+        raise PluginError(f"{file} is not a Python file")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def _load_one(
+    host: Host,
+    name: str,
+    release: str,
+    origin: str,
+    load_module: Callable[[], Any],
+    sections: Mapping[str, Mapping[str, Any]],
+) -> None:
+    taken = host.manager.has_plugin(name)
+    try:
+        if not _NAME.fullmatch(name):
+            raise PluginError(f"the name {name!r} must match {_NAME.pattern}")
+        if taken:
+            raise PluginError("there is a plugin of this name already")
+        module = load_module()
+        host.manager.register(module, name=name)
+        host.manager.check_pending()
+        plugin = _assemble(name, release, module, sections.get(name, {}))
+        clash = {a.name for a in plugin.actions} & set(host.actions)
+        if clash:
+            raise PluginError(f"the action {sorted(clash)[0]} exists already")
+    except SettingsError:
+        raise
+    except Exception as broken:  # a plugin may fail in any way; the report names it
+        log.debug("plugin %s is broken", name, exc_info=True)
+        if not taken and host.manager.has_plugin(name):
+            host.manager.unregister(name=name)
+        said = str(broken) if isinstance(broken, PluginError) else f"{type(broken).__name__}: {broken}"
+        host.report.append(Loaded(name, release, origin, problem=said))
+        return
+    host.plugins[name] = plugin
+    host.actions.update({action.name: action for action in plugin.actions})
+    host.report.append(Loaded(name, release, origin, actions=len(plugin.actions)))
+
+
+def _assemble(name: str, release: str, module: Any, section: Mapping[str, Any]) -> Plugin:
+    registered = getattr(module, "register_actions", None)
+    actions = [action.owned(name, release) for action in (registered() if registered else ())]
+    names = [action.name for action in actions]
+    if len(names) != len(set(names)):
+        raise PluginError("two actions have the same name")
+    model = getattr(module, "register_settings", None)
+    return Plugin(name, release, _settings(name, model() if model else None, section), tuple(actions))
+
+
+def _settings(name: str, model: type[BaseModel] | None, section: Mapping[str, Any]) -> Any:
+    if model is None:
+        if section:
+            raise SettingsError(f"plugins.{name}: this plugin has no settings; remove the section")
+        return None
+    try:
+        return model.model_validate(section)
+    except ValidationError as bad:
+        lines = []
+        for error in bad.errors():
+            key = ".".join(str(part) for part in error["loc"])
+            fix = nearest(str(error["loc"][-1]), model.model_fields) if error["type"] == "extra_forbidden" else ""
+            lines.append(f"plugins.{name}.{key}: {error['msg'].removeprefix('Value error, ')}{fix}")
+        raise SettingsError("\n".join(lines)) from None
+
+
+def _check_sections(host: Host, sections: Mapping[str, Any]) -> None:
+    known = {loaded.name for loaded in host.report}
+    for name in sections:
+        if name not in known:
+            raise SettingsError(f"plugins.{name}: there is no such plugin{nearest(name, known)}")
+
+
+def _check_required(host: Host, required: Iterable[str]) -> None:
+    for name in required:
+        if name not in host.plugins:
+            problem = next((loaded.problem for loaded in host.report if loaded.name == name), "it is not installed")
+            raise PluginError(f"required_plugins: {name} cannot be used: {problem}")

@@ -1,0 +1,1 @@
+"""What the company knows in writing: runbooks a person reads and Sysop can follow."""

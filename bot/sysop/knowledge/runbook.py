@@ -1,0 +1,510 @@
+"""The runbook format: Markdown a person reads, with steps a machine can follow. See docs/runbooks.md.
+
+`parse` accepts only what can be followed as it stands; whether it makes sense for the actions at hand
+is what `lint` tells.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any, Final, NoReturn
+
+from sysop import yamlsafe
+from sysop.errors import RunbookError
+from sysop.inventory import nearest
+from sysop.knowledge import expression
+from sysop.knowledge.expression import Expression
+
+ESCALATE: Final = "escalate"
+CONTINUE: Final = "continue"
+MAX_STEPS: Final = 100
+MAX_POLLS: Final = 1_000
+DEFAULT_EVERY: Final = 5_000
+
+Value = None | str | Expression | tuple["Value", ...] | Mapping[str, "Value"]
+"""What a step hands to its action: text as written, expressions, and lists and mappings of them."""
+
+Text = str | Expression
+
+_ID: Final = re.compile(r"[a-z_][a-z0-9_]*")
+_DURATION: Final = re.compile(r"(\d{1,6})(s|m|h)")
+_UNITS: Final = {"s": 1_000, "m": 60_000, "h": 3_600_000}
+_FENCE: Final = re.compile(r"( {0,3})(`{3,}|~{3,})[ \t]*([^`]*?)[ \t]*")
+_HEADING: Final = re.compile(r" {0,3}(#{1,6})[ \t]+(.*?)[ \t]*#*[ \t]*")
+_RESERVED: Final = frozenset({ESCALATE, CONTINUE})
+
+_FRONT: Final = ("title", "alerts", "services", "environments", "owner", "reviewed", "autonomy")
+_STEP: Final = ("id", "action", "with", "when", "until", "within", "every", "otherwise", "found", "note")
+_CONCLUDE: Final = (
+    *("when", "resolved", "summary", "cause", "confidence", "basis"),
+    *("claims", "proposed", "escalate"),
+)
+_CONFIDENCE: Final = ("low", "medium", "high")
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One call. `lines` tells where each of its keys stands, `section` under which heading."""
+
+    id: str
+    action: str
+    args: Mapping[str, Value]
+    when: Expression | None
+    until: Expression | None
+    within: int
+    every: int
+    otherwise: str
+    found: Text | None
+    note: str
+    section: str
+    line: int
+    lines: Mapping[str, int] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimText:
+    """One statement of an ending and the ids of the steps that carry it."""
+
+    text: Text
+    evidence: tuple[str, ...]
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a run concludes when `when` holds. The first ending of a runbook that holds is taken."""
+
+    when: Expression | None
+    resolved: bool | Expression
+    summary: Text
+    cause: Text
+    confidence: Text
+    basis: Text
+    claims: tuple[ClaimText, ...]
+    proposed: tuple[Text, ...]
+    escalate: Text
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A heading with its text; `slug` is what a citation points at."""
+
+    title: str
+    slug: str
+    text: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Runbook:
+    """One page. `path` is how it is cited, `digest` the SHA-256 of its bytes."""
+
+    path: str
+    digest: str
+    title: str
+    alerts: tuple[str, ...]
+    services: tuple[str, ...]
+    environments: tuple[str, ...]
+    owner: str
+    reviewed: date | None
+    steps: tuple[Step, ...]
+    endings: tuple[Ending, ...]
+    sections: tuple[Section, ...]
+    lines: Mapping[str, int] = field(default_factory=dict, repr=False)
+
+    def step(self, id: str) -> Step:
+        """Return a step by its id. Raises KeyError."""
+        for step in self.steps:
+            if step.id == id:
+                return step
+        raise KeyError(id)
+
+    def cite(self, section: str = "") -> str:
+        """Return the citation of the page or of one of its sections."""
+        return f"{self.path}#{section}" if section else self.path
+
+
+def parse(content: bytes | str, path: str) -> Runbook:
+    """Return the runbook. Raises RunbookError naming the file, the line, the step and the fix."""
+    data = content.encode("utf-8", "surrogatepass") if isinstance(content, str) else content
+    if len(data) > yamlsafe.MAX_BYTES:
+        raise RunbookError(f"{path}: {len(data)} bytes are too much, {yamlsafe.MAX_BYTES} are allowed; split the page")
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeError as bad:
+        raise RunbookError(f"{path}: not valid UTF-8 ({bad}); save the file as UTF-8") from None
+    return _Parser(path, text.replace("\r\n", "\n").split("\n")).runbook(hashlib.sha256(data).hexdigest())
+
+
+def slug(title: str) -> str:
+    """Return the anchor GitHub gives a heading."""
+    return re.sub(r"[^\w\- ]", "", title.lower()).strip().replace(" ", "-")
+
+
+@dataclass(frozen=True, slots=True)
+class _Block:
+    """A fenced block a machine reads."""
+
+    kind: str
+    text: str
+    section: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Parser:
+    path: str
+    source: list[str]
+
+    def runbook(self, digest: str) -> Runbook:
+        front, lines, body = self._front()
+        page = _Page(self.path, self.source, body)
+        page.read()
+        steps = tuple(_Fields(self.path, block).step() for block in page.blocks if block.kind == "step")
+        endings = tuple(_Fields(self.path, block).ending() for block in page.blocks if block.kind == "conclude")
+        _check_steps(self.path, steps)
+        return Runbook(
+            path=self.path,
+            digest=digest,
+            title=front.text("title"),
+            alerts=front.texts("alerts"),
+            services=front.texts("services"),
+            environments=front.texts("environments"),
+            owner=front.text("owner", ""),
+            reviewed=front.day("reviewed"),
+            steps=steps,
+            endings=endings,
+            sections=tuple(page.sections),
+            lines=lines,
+        )
+
+    def _front(self) -> tuple[_Fields, Mapping[str, int], int]:
+        if self.source[0].rstrip() != "---":
+            raise RunbookError(f"{self.path}:1: front matter is missing; begin the file with `---` and `title: …`")
+        end = next((n for n, line in enumerate(self.source[1:], 1) if line.rstrip() == "---"), None)
+        if end is None:
+            raise RunbookError(f"{self.path}:1: the front matter does not end; put a line `---` after it")
+        front = _Fields(self.path, _Block("front matter", "\n".join(self.source[1:end]), "", 2))
+        front.only(_FRONT)
+        if (autonomy := front.text("autonomy", "ask")) != "ask":
+            fix = "write `autonomy: ask`; without a person it cannot run yet" if autonomy == "auto" else "write `ask`"
+            front.refuse("autonomy", f"{autonomy!r} is not supported", fix)
+        return front, {n: front.line(n) for n in front.values}, end + 1
+
+
+@dataclass(slots=True)
+class _Page:
+    """The Markdown below the front matter: headings, prose and the blocks a machine reads."""
+
+    path: str
+    source: list[str]
+    start: int
+    blocks: list[_Block] = field(default_factory=list)
+    sections: list[Section] = field(default_factory=list)
+    _fence: re.Match[str] | None = None
+    _opened: int = 0
+    _comment: bool = False
+    _slugs: dict[str, int] = field(default_factory=dict)
+    _heading: tuple[str, str, int] = ("", "", 0)
+    _text: list[str] = field(default_factory=list)
+
+    def read(self) -> None:
+        for number in range(self.start, len(self.source)):
+            self._line(self.source[number], number)
+        if self._fence is not None:
+            raise RunbookError(
+                f"{self.path}:{self._opened + 1}: the block does not end; close it with {self._fence[2]}"
+            )
+        self._close_section()
+
+    def _line(self, line: str, number: int) -> None:
+        if self._fence is not None:
+            self._text.append(line)
+            if _closes(line, self._fence[2]):
+                self._close_fence(self._fence, number)
+            return
+        found = _FENCE.fullmatch(line)
+        self._refuse_hidden(line, found, number)
+        if found is not None:
+            self._fence, self._opened = found, number
+            self._text.append(line)
+        elif (heading := _HEADING.fullmatch(line)) and not self._comment:
+            self._close_section()
+            self._heading = (heading[2], self._unique(slug(heading[2])), number + 1)
+        else:
+            self._comment = _in_comment(line, self._comment)
+            self._text.append(line)
+
+    def _refuse_hidden(self, line: str, found: re.Match[str] | None, number: int) -> None:
+        """A step must look like one to the person who reviews the page: no near misses, nothing out of sight."""
+        where = f"{self.path}:{number + 1}"
+        info = (
+            found[3] if found else line.strip().lstrip("`~>-*+0123456789. \t") if re.search("```|~~~", line) else ""
+        ).strip()
+        word = info.split()[0].lower() if info else ""
+        meant = "conclude" if word == "conclusion" else next(iter(difflib.get_close_matches(word, _KINDS, 1, 0.85)), "")
+        if not meant:
+            return
+        if found is None or found[1]:
+            raise RunbookError(f"{where}: a {meant} block must not be indented or quoted; begin it in the first column")
+        if info != meant:
+            raise RunbookError(f"{where}: {info!r} is not a kind of block; write ```{meant}")
+        if self._comment:
+            raise RunbookError(f"{where}: a {meant} block inside a comment is invisible to readers; take it out")
+
+    def _close_fence(self, fence: re.Match[str], number: int) -> None:
+        kind = fence[3].strip()
+        if kind in _KINDS:
+            text = "\n".join(self.source[self._opened + 1 : number])
+            self.blocks.append(_Block(kind, text, self._heading[1], self._opened + 2))
+        self._fence = None
+
+    def _close_section(self) -> None:
+        title, name, line = self._heading
+        text = "\n".join(self._text).strip()
+        if title or text:
+            self.sections.append(Section(title, name, text, line or self.start + 1))
+        self._text = []
+
+    def _unique(self, name: str) -> str:
+        count = self._slugs.get(name, 0)
+        self._slugs[name] = count + 1
+        return f"{name}-{count}" if count else name
+
+
+_KINDS: Final = ("step", "conclude")
+
+
+def _closes(line: str, fence: str) -> bool:
+    stripped = line.strip()
+    return len(stripped) >= len(fence) and set(stripped) == {fence[0]} and not line.startswith("    ")
+
+
+def _in_comment(line: str, inside: bool) -> bool:
+    for mark in re.findall(r"<!--|-->", line):
+        inside = mark == "<!--"
+    return inside
+
+
+class _Fields:
+    """The keys of one block, read one by one with a message for each way to get them wrong."""
+
+    def __init__(self, path: str, block: _Block) -> None:
+        self.path = path
+        self.block = block
+        document = yamlsafe.read(block.text, name=path, error=RunbookError, first_line=block.line)
+        if document.value is not None and not isinstance(document.value, dict):
+            raise RunbookError(f"{path}:{block.line}: a {block.kind} holds `key: value` lines, not a list or text")
+        self.values: dict[str, Any] = document.value or {}
+        self._lines = document.lines
+        self.name = self.values.get("id") if block.kind == "step" else None
+
+    def step(self) -> Step:
+        self.only(_STEP)
+        id = self.text("id")
+        if not _ID.fullmatch(id) or len(id) > 40 or id in _RESERVED:
+            self.refuse("id", f"{id!r} cannot be an id", "use a-z, 0-9 and _, such as `recent_deploys`")
+        within, every = self.duration("within", 0), self.duration("every", DEFAULT_EVERY)
+        self._check_polls(within, every)
+        return Step(
+            id=id,
+            action=self.text("action"),
+            args=self._arguments(),
+            when=self.condition("when"),
+            until=self.condition("until"),
+            within=within,
+            every=every,
+            otherwise=self.text("otherwise", ESCALATE),
+            found=self.told("found"),
+            note=" ".join(self.text("note", "").split()),
+            section=self.block.section,
+            line=self.block.line,
+            lines={key: self.line(key) for key in self.values},
+        )
+
+    def ending(self) -> Ending:
+        self.only(_CONCLUDE)
+        confidence = self.told("confidence") or "low"
+        if isinstance(confidence, str) and confidence not in _CONFIDENCE:
+            self.refuse("confidence", f"{confidence!r} is not a confidence", "write low, medium or high")
+        return Ending(
+            when=self.condition("when"),
+            resolved=self._resolved(),
+            summary=self.told("summary") or self._need("summary"),
+            cause=self.told("cause") or "undetermined",
+            confidence=confidence,
+            basis=self.told("basis") or "",
+            claims=tuple(self._claims()),
+            proposed=tuple(self._told(v, "proposed") for v in self._list("proposed")),
+            escalate=self.told("escalate") or "",
+            line=self.block.line,
+        )
+
+    def only(self, known: tuple[str, ...]) -> None:
+        for key in self.values:
+            if key not in known:
+                self.refuse(key, f"{key!r} is not a key of a {self.block.kind}", nearest(key, known).lstrip("; "))
+
+    def text(self, key: str, default: str | None = None) -> str:
+        value = self.values.get(key)
+        if value is None or value == "":
+            return default if default is not None else self._need(key)
+        if not isinstance(value, str):
+            self.refuse(key, f"{key} must be text", "write it on the line of its key")
+        if "${" in value and key != "note":
+            self.refuse(key, f"{key} cannot be an expression", "write plain text")
+        return value.strip()
+
+    def texts(self, key: str) -> tuple[str, ...]:
+        found = self._list(key)
+        for value in found:
+            if not isinstance(value, str) or not value.strip():
+                self.refuse(key, f"{key} must be a list of names", f"write `{key}: [one, other]`")
+        return tuple(v.strip() for v in found)
+
+    def day(self, key: str) -> date | None:
+        if not (text := self.text(key, "")):
+            return None
+        try:
+            if re.fullmatch(r"\d{4}-\d\d-\d\d", text):
+                return date.fromisoformat(text)
+        except ValueError:
+            pass
+        self.refuse(key, f"{text!r} is not a date", "write it as 2026-11-23")
+
+    def duration(self, key: str, default: int) -> int:
+        if not (text := self.text(key, "")):
+            return default
+        found = _DURATION.fullmatch(text)
+        if found is None:
+            self.refuse(key, f"{text!r} is not a duration", "write a number and s, m or h, such as 90s")
+        return int(found[1]) * _UNITS[found[2]]
+
+    def condition(self, key: str) -> Expression | None:
+        value = self.values.get(key)
+        if value is None:
+            return None
+        found = self._told(value, key)
+        if isinstance(found, str):
+            self.refuse(key, f"{key} must be an expression", "write it as `${…}`")
+        return found
+
+    def told(self, key: str) -> Text | None:
+        value = self.values.get(key)
+        return None if value is None or value == "" else self._told(value, key)
+
+    def refuse(self, key: str, message: str, fix: str) -> NoReturn:
+        raise RunbookError(f"{self.path}:{self.line(key)}: {self._who()}{message}; {fix}")
+
+    def line(self, key: str) -> int:
+        return self._lines.get((key,), self.block.line)
+
+    def _who(self) -> str:
+        return f"step {self.name}: " if isinstance(self.name, str) else ""
+
+    def _need(self, key: str) -> NoReturn:
+        self.refuse(key, f"{key} is missing from the {self.block.kind}", f"add a line `{key}: …`")
+
+    def _list(self, key: str) -> list[Any]:
+        value = self.values.get(key)
+        if value is None:
+            return []
+        if not isinstance(value, list):
+            self.refuse(key, f"{key} must be a list", f"write `{key}: [one, other]`")
+        return value
+
+    def _told(self, value: Any, key: str) -> Text:
+        if not isinstance(value, str):
+            self.refuse(key, f"{key} must be text or one expression", "write it as text or `${…}`")
+        return self._expand(value, (key,))
+
+    def _expand(self, text: str, place: yamlsafe.Place) -> Text:
+        """Return text as it is, and text that is one `${…}` as an expression."""
+        line = self._lines.get(place, self.line(str(place[0])))
+        stripped = text.strip()
+        if "${" not in text:
+            return text
+        if not (stripped.startswith("${") and stripped.endswith("}")):
+            name = ".".join(map(str, place))
+            self.refuse_at(
+                line, f"{name} mixes text and `${{…}}`", 'write all of it as one expression: `${"text " + …}`'
+            )
+        return expression.compile(stripped[2:-1], place=f"{self.path}:{line}: {self._who()}".rstrip(": "), line=line)
+
+    def refuse_at(self, line: int, message: str, fix: str) -> NoReturn:
+        raise RunbookError(f"{self.path}:{line}: {self._who()}{message}; {fix}")
+
+    def _arguments(self) -> Mapping[str, Value]:
+        given = self.values.get("with")
+        if given is None:
+            return {}
+        if not isinstance(given, dict):
+            self.refuse("with", "with must be a mapping", "write the arguments as `name: value` lines below it")
+        return {name: self._value(value, ("with", name)) for name, value in given.items()}
+
+    def _value(self, value: Any, place: yamlsafe.Place) -> Value:
+        if isinstance(value, str):
+            return self._expand(value, place)
+        if isinstance(value, list):
+            return tuple(self._value(v, (*place, n)) for n, v in enumerate(value))
+        if isinstance(value, dict):
+            return {k: self._value(v, (*place, k)) for k, v in value.items()}
+        return None
+
+    def _check_polls(self, within: int, every: int) -> None:
+        if "until" in self.values and "within" not in self.values:
+            self.refuse("until", "until needs a limit", "add `within: 2m`; `within: 0s` checks once")
+        if "until" not in self.values and ("within" in self.values or "every" in self.values):
+            key = "within" if "within" in self.values else "every"
+            self.refuse(key, f"{key} means nothing without until", "add `until: ${…}` or remove it")
+        if every < 1_000:
+            self.refuse("every", "every must be at least 1s", "write `every: 1s`")
+        if within > 24 * 3_600_000 or within // every > MAX_POLLS:
+            self.refuse("within", f"that is over 24h or {MAX_POLLS} checks", "shorten within or lengthen every")
+
+    def _resolved(self) -> bool | Expression:
+        value = self.told("resolved")
+        if isinstance(value, Expression):
+            return value
+        if value not in ("true", "false"):
+            self.refuse("resolved", "resolved must say how it ended", "write true, false or `${…}`")
+        return value == "true"
+
+    def _claims(self) -> Iterator[ClaimText]:
+        for number, claim in enumerate(self._list("claims")):
+            line = self._lines.get(("claims", number), self.line("claims"))
+            if not isinstance(claim, dict) or set(claim) != {"text", "evidence"} or not isinstance(claim["text"], str):
+                self.refuse_at(line, "a claim has exactly text and evidence", "write `- {text: …, evidence: [step]}`")
+            evidence = claim["evidence"]
+            if not isinstance(evidence, list) or not evidence or not all(isinstance(e, str) for e in evidence):
+                self.refuse_at(line, "a claim needs evidence", "name the ids of the steps that show it: `[step]`")
+            yield ClaimText(self._expand(claim["text"], ("claims", number, "text")), tuple(evidence), line)
+
+
+def _check_steps(path: str, steps: tuple[Step, ...]) -> None:
+    """Refuse what could not be followed: an id given twice, a way back."""
+    if len(steps) > MAX_STEPS:
+        raise RunbookError(f"{path}:{steps[MAX_STEPS].line}: more than {MAX_STEPS} steps; split the runbook")
+    places: dict[str, int] = {}
+    for number, step in enumerate(steps):
+        if step.id in places:
+            first = steps[places[step.id]].line
+            raise RunbookError(
+                f"{path}:{step.lines['id']}: step {step.id}: the step on line {first} has the same id; choose another"
+            )
+        places[step.id] = number
+    for number, step in enumerate(steps):
+        if step.otherwise in _RESERVED or places.get(step.otherwise, -1) > number:
+            continue
+        line = step.lines.get("otherwise", step.line)
+        problem = "is not a later step" if step.otherwise in places else "is no step"
+        later = [*(s.id for s in steps[number + 1 :]), *sorted(_RESERVED)]
+        raise RunbookError(
+            f"{path}:{line}: step {step.id}: otherwise: {step.otherwise!r} {problem}{nearest(step.otherwise, later)}"
+        )

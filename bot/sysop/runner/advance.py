@@ -1,0 +1,119 @@
+"""`advance(run_id)`: the only job that runs calls. May be called again at any time, from anywhere; never sleeps."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, replace
+from typing import Any
+
+from sysop.errors import LeaseLost, Parked, ReplayMismatch, RunCancelled, StoreError
+from sysop.extension import Planner
+from sysop.gate import approvals as life
+from sysop.gate.gate import Gate, Probe
+from sysop.host import Host
+from sysop.inventory import Inventory
+from sysop.model import Conclusion, Run, RunState, new_id
+from sysop.runner.toolbox import RunToolbox
+from sysop.store import effects, incidents, runs
+from sysop.store.store import Store
+from sysop.store.writer import Tx
+
+log = logging.getLogger(__name__)
+
+RUNNER = "service:runner"
+
+
+class Advance:
+    """Claims one run, lets its planner work until it concludes or must wait, and lets go of it."""
+
+    def __init__(
+        self,
+        store: Store,
+        gate: Gate,
+        host: Host,
+        inventory: Inventory,
+        planner: Callable[[str], Planner],
+        worker: str,
+        probe: Probe,
+    ) -> None:
+        self._store = store
+        self._gate = gate
+        self._host = host
+        self._inventory = inventory
+        self._planner = planner
+        self._worker = worker
+        self._probe = probe
+
+    async def __call__(self, run_id: str) -> None:
+        """Advance a run; nothing happens if it is not due or another worker has it. Raises StoreError only."""
+        run = await self._store.write(lambda tx: runs.claim(tx, run_id, self._worker))
+        if run is None:
+            return
+        self._probe("claimed")
+        try:
+            await self._work(run)
+        except LeaseLost:
+            log.info("run %s was taken over", run.id)
+        except RunCancelled:
+            await self._finish(run, RunState.CANCELLED, Conclusion("cancelled while it was running", resolved=False))
+        except StoreError:
+            raise
+        except ReplayMismatch as broken:
+            await self._finish(run, RunState.FAILED, Conclusion(f"stopped: {broken}", resolved=False))
+        except Exception:  # a planner may fail in any way; the run must still end
+            reference = new_id("err")
+            log.exception("run %s failed, reference %s", run.id, reference)
+            text = f"stopped by an internal error, reference {reference} in the log"
+            await self._finish(run, RunState.FAILED, Conclusion(text, resolved=False, escalate=text))
+
+    async def _work(self, run: Run) -> None:
+        toolbox = RunToolbox(run, self._gate, self._host, self._inventory, self._store)
+        incident = await self._incident(run)
+        try:
+            conclusion = await self._planner(run.planner).plan(run, incident, toolbox)
+        except Parked as wait:
+            await self._park(run, wait)
+            return
+        await self._finish(run, RunState.DONE, await self._checked(run, conclusion))
+
+    async def _incident(self, run: Run) -> Mapping[str, Any] | None:
+        """Return the incident as the run saw it first."""
+        if run.incident is None:
+            return None
+        if "incident" in run.request:
+            return dict(run.request["incident"])
+        wanted = run.incident
+        seen = incidents.as_json(await self._store.read(lambda conn: incidents.load(conn, wanted)))
+        await self._store.write(lambda tx: runs.snapshot(tx, run.id, run.fence, seen))
+        return seen
+
+    async def _park(self, run: Run, wait: Parked) -> None:
+        def unit(tx: Tx) -> None:
+            runs.park(tx, run.id, run.fence, wait.waiting_for, wait.wake_at)
+
+        try:
+            await self._store.write(unit)
+        except LeaseLost:
+            log.info("run %s was taken over", run.id)
+        self._probe("parked")
+
+    async def _finish(self, run: Run, state: RunState, conclusion: Conclusion) -> None:
+        def unit(tx: Tx) -> None:
+            runs.finish(tx, run.id, run.fence, state, asdict(conclusion), RUNNER)
+            life.void_open(tx, run.id, "the run has ended")
+
+        self._probe("concluded")
+        try:
+            await self._store.write(unit)
+        except LeaseLost:
+            log.info("run %s was taken over", run.id)
+        self._probe("finished")
+
+    async def _checked(self, run: Run, conclusion: Conclusion) -> Conclusion:
+        """Return the conclusion with every claim whose evidence is not in this run's ledger moved out of the claims."""
+        rows = await self._store.read(lambda conn: effects.of_run(conn, run.id))
+        known = {row.outcome().evidence for row in rows}
+        carried = [claim for claim in conclusion.claims if claim.evidence and set(claim.evidence) <= known]
+        loose = [f"no evidence: {claim.text}" for claim in conclusion.claims if claim not in carried]
+        return replace(conclusion, claims=carried, not_checked=[*conclusion.not_checked, *loose])

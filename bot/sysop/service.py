@@ -1,0 +1,109 @@
+"""The one door every surface uses: submit · decide · revoke · cancel · resolve · pause · resume."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sysop.errors import InvalidRequest, NotAllowed
+from sysop.gate import approvals as life
+from sysop.gate.approvals import Counted
+from sysop.gate.people import People
+from sysop.model import Actor, EffectState, Request, RunState
+from sysop.store import approvals, effects, mode, runs
+from sysop.store.store import Store
+from sysop.store.writer import Tx
+
+
+class Service:
+    """Turns what people and machines want into rows; the runner does the rest. Every method is durable on return."""
+
+    def __init__(self, store: Store, people: People, planner_of: Callable[[Request], str]) -> None:
+        self._store = store
+        self._people = people
+        self._planner_of = planner_of
+
+    async def submit(self, request: Request, *, delivery: str | None = None) -> str:
+        """Queue a run and return its id. `delivery` names the message; the same one twice is refused."""
+        planner = self._planner_of(request)
+
+        def unit(tx: Tx) -> str | None:
+            if delivery is not None and not approvals.first_delivery(tx, delivery):
+                return None
+            return runs.create(tx, request, planner)
+
+        run = await self._store.write(unit)
+        if run is None:
+            raise InvalidRequest("this message was handled already")
+        return run
+
+    async def decide(
+        self, approval: str, actor: Actor, approve: bool, reason: str = "", *, delivery: str, digest: str | None = None
+    ) -> Counted:
+        """Count one person's answer. `delivery` names the click, `digest` is what the person was shown, if known."""
+        return await self._store.write(
+            lambda tx: life.vote(
+                tx,
+                approval,
+                actor,
+                approve,
+                reason,
+                delivery=delivery,
+                digest=digest,
+                roles_of=self._people.roles_of,
+            )
+        )
+
+    async def revoke(self, approval: str, actor: Actor, reason: str = "") -> Counted:
+        """Take an approval back before it is used."""
+        return await self._store.write(lambda tx: life.revoke(tx, approval, actor, reason, self._people.roles_of))
+
+    async def cancel(self, run_id: str, actor: Actor, reason: str = "") -> str:
+        """Stop a run: at once if it waits, else at its next step. An effect under way is never killed midway."""
+
+        def unit(tx: Tx) -> str:
+            run = runs.lock(tx, run_id)
+            if life.is_over(run):
+                raise InvalidRequest(f"run {run_id} is {run.state} already")
+            if actor.id not in run.requesters and not self._people.roles_of(actor.id):
+                raise NotAllowed("only who asked, or a person with a role, can cancel a run")
+            if runs.ask_to_stop(tx, run_id, actor.id):
+                tx.audit(run_id, "run.cancel_requested", actor.id, reason=reason)
+                return "stopping"
+            life.void_open(tx, run_id, "the run was cancelled")
+            summary = {"summary": f"cancelled by {actor.name}{f': {reason}' if reason else ''}", "resolved": False}
+            runs.end(tx, run_id, RunState.CANCELLED, summary, actor.id)
+            return "cancelled"
+
+        return await self._store.write(unit)
+
+    async def resolve(self, run: str, call: str, actor: Actor, done: bool, reason: str) -> None:
+        """Say, as a person who has looked, whether an unknown effect happened. The run goes on with that."""
+
+        def unit(tx: Tx) -> None:
+            if not self._people.roles_of(actor.id):
+                raise NotAllowed("only a person with a role can say what happened")
+            state = EffectState.DONE if done else EffectState.FAILED
+            error = None if done else f"it did not happen, says {actor.name}: {reason}"
+            result = "null" if done else None
+            values = {"error": error, "result": result, "finished_at": tx.now()}
+            if not effects.move(tx, run, call, EffectState.UNKNOWN, state, **values):
+                raise InvalidRequest(f"call {call!r} of run {run!r} is not unknown; see: sysop runs show {run}")
+            tx.audit(run, "effect.resolved", actor.id, call=call, state=state, reason=reason)
+            runs.wake(tx, run, f"unknown:{call}")
+
+        await self._store.write(unit)
+
+    async def pause(self, actor: Actor, reason: str) -> None:
+        """Hold every new effect back, on all replicas, from this commit on. Anybody may."""
+        await self._store.write(lambda tx: mode.write(tx, paused=True, by=actor.id, reason=reason))
+
+    async def resume(self, actor: Actor, reason: str) -> None:
+        """Let effects go on and wake what waited."""
+
+        def unit(tx: Tx) -> None:
+            if not self._people.roles_of(actor.id):
+                raise NotAllowed("only a person with a role in the settings can let changes go on")
+            mode.write(tx, paused=False, by=actor.id, reason=reason)
+            runs.wake_paused(tx)
+
+        await self._store.write(unit)

@@ -1,0 +1,1 @@
+"""Memory: the database, its group-committing writer and one repository per noun."""

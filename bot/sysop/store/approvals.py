@@ -1,0 +1,114 @@
+"""Approvals and votes as rows. Every arrow of the life cycle is one compare-and-set; the rules live in the gate."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from sysop.errors import InvalidRequest
+from sysop.model import Approval, ApprovalState, Risk, Vote
+from sysop.store import tables as t
+from sysop.store.writer import Tx
+
+OPEN = (ApprovalState.PENDING, ApprovalState.APPROVED)
+
+
+def chain(approval: str) -> str:
+    """Return the audit chain of an approval, so that a vote never competes with its run."""
+    return f"approval:{approval}"
+
+
+def add(tx: Tx, **values: Any) -> None:
+    """Insert a pending approval."""
+    tx.conn.execute(insert(t.approval).values(state=ApprovalState.PENDING, **values))
+
+
+def load(conn: Connection, approval: str) -> Approval:
+    """Return an approval with its votes. Raises InvalidRequest for an unknown id."""
+    row = conn.execute(select(t.approval).where(t.approval.c.id == approval)).first()
+    if row is None:
+        raise InvalidRequest(f"there is no approval {approval!r}; see: sysop approvals")
+    return _approval(conn, row)
+
+
+def lock(tx: Tx, approval: str) -> Approval:
+    """Return an approval and keep others from changing it until this transaction ends."""
+    tx.conn.execute(select(t.approval.c.id).where(t.approval.c.id == approval).with_for_update())
+    return load(tx.conn, approval)
+
+
+def newest_for(conn: Connection, run: str, call: str) -> Approval | None:
+    """Return the latest approval asked for a call; an earlier one is void."""
+    mine = (t.approval.c.run == run) & (t.approval.c.call == call)
+    row = conn.execute(select(t.approval).where(mine).order_by(t.approval.c.created_at.desc()).limit(1)).first()
+    return _approval(conn, row) if row else None
+
+
+def listed(conn: Connection, *, pending_only: bool, limit: int = 50) -> list[Approval]:
+    """Return approvals, newest first."""
+    query = select(t.approval).order_by(t.approval.c.created_at.desc()).limit(limit)
+    if pending_only:
+        query = query.where(t.approval.c.state == ApprovalState.PENDING)
+    return [_approval(conn, row) for row in conn.execute(query)]
+
+
+def open_of_run(conn: Connection, run: str) -> list[Approval]:
+    """Return a run's approvals that can still lead to an effect."""
+    rows = conn.execute(select(t.approval).where(t.approval.c.run == run, t.approval.c.state.in_(OPEN)))
+    return [_approval(conn, row) for row in rows]
+
+
+def move(tx: Tx, approval: str, was: ApprovalState, to: ApprovalState, **values: Any) -> bool:
+    """Change the state by compare-and-set; False when somebody was faster."""
+    row = (t.approval.c.id == approval) & (t.approval.c.state == was)
+    return bool(tx.conn.execute(update(t.approval).where(row).values(state=to, **values)).rowcount)
+
+
+def add_vote(tx: Tx, approval: str, approver: str, approve: bool, reason: str, at: int) -> bool:
+    """Insert a vote; False when this person has voted already."""
+    dialect = postgresql if tx.postgres else sqlite
+    row = dialect.insert(t.vote).values(approval=approval, approver=approver, approve=approve, reason=reason, at=at)
+    return bool(tx.conn.execute(row.on_conflict_do_nothing()).rowcount)
+
+
+def first_delivery(tx: Tx, key: str) -> bool:
+    """Write a delivery key into the replay ledger; False when it was there."""
+    dialect = postgresql if tx.postgres else sqlite
+    row = dialect.insert(t.delivery).values(key=key, at=tx.now())
+    return bool(tx.conn.execute(row.on_conflict_do_nothing()).rowcount)
+
+
+def waiting(conn: Connection) -> int:
+    """Count the approvals nobody has answered."""
+    rows = select(func.count()).select_from(t.approval).where(t.approval.c.state == ApprovalState.PENDING)
+    return conn.scalar(rows) or 0
+
+
+def _approval(conn: Connection, row: Row[Any]) -> Approval:
+    votes = conn.execute(select(t.vote).where(t.vote.c.approval == row.id).order_by(t.vote.c.at, t.vote.c.approver))
+    return Approval(
+        id=row.id,
+        run=row.run,
+        call=row.call,
+        state=ApprovalState(row.state),
+        digest=row.digest,
+        action=row.action,
+        risk=Risk(row.risk),
+        args=row.args,
+        target=row.target,
+        environment=row.environment,
+        requesters=tuple(row.requesters),
+        roles=tuple(row.roles),
+        count=row._mapping["count"],
+        preview=row.preview,
+        precondition=row.precondition,
+        reason=row.reason,
+        approve_by=row.approve_by,
+        execute_by=row.execute_by,
+        execute_within=row.execute_within,
+        created_at=row.created_at,
+        votes=tuple(Vote(v.approver, v.approve, v.reason, v.at) for v in votes),
+        closed_reason=row.closed_reason,
+    )

@@ -1,0 +1,90 @@
+"""Engines for SQLite (the embedded default) and PostgreSQL (by URL)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import NullPool, StaticPool
+
+from sysop.errors import SettingsError
+
+BUSY_TIMEOUT_MS = 5_000
+
+
+def parse_url(url: str) -> URL:
+    """Return the URL with the driver we use. Raises SettingsError for anything but SQLite and PostgreSQL."""
+    try:
+        parsed = make_url(url)
+    except ArgumentError as bad:
+        raise SettingsError(f"database.url: {bad}; write sqlite:///FILE or postgresql://USER@HOST/NAME") from bad
+    backend = parsed.get_backend_name()
+    if backend == "sqlite":
+        if not parsed.database or parsed.database == ":memory:":
+            raise SettingsError("database.url: an in-memory database cannot prove anything; name a file")
+        return parsed.set(drivername="sqlite")
+    if backend == "postgresql":
+        return parsed.set(drivername="postgresql+psycopg")
+    raise SettingsError(f"database.url: {backend} is not supported; use sqlite:///FILE or postgresql://USER@HOST/NAME")
+
+
+def is_sqlite(url: URL) -> bool:
+    """Tell whether the URL names an SQLite file."""
+    return url.get_backend_name() == "sqlite"
+
+
+def sqlite_file(url: URL) -> Path:
+    """Return the path of the SQLite file."""
+    return Path(url.database or "")
+
+
+def _sqlite_connect(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # we say BEGIN ourselves; the driver's own begin breaks SAVEPOINT
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA synchronous=FULL")
+    cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
+    cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.close()
+
+
+def writer_engine(url: URL) -> Engine:
+    """Return the synchronous SQLite engine of the one writer thread: every transaction starts IMMEDIATE."""
+    engine = create_engine(url, poolclass=StaticPool, connect_args={"check_same_thread": False})
+    event.listen(engine, "connect", _sqlite_connect)
+    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
+    return engine
+
+
+def reader_engine(url: URL) -> AsyncEngine:
+    """Return the SQLite engine for reads; its connections refuse to write."""
+    engine = create_async_engine(url.set(drivername="sqlite+aiosqlite"), pool_size=4, max_overflow=4)
+    event.listen(engine.sync_engine, "connect", _sqlite_connect)
+    event.listen(engine.sync_engine, "connect", lambda c, _r: c.execute("PRAGMA query_only=ON").close())
+    event.listen(engine.sync_engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
+    return engine
+
+
+def postgres_engine(url: URL, pool_size: int = 16) -> AsyncEngine:
+    """Return the PostgreSQL engine, for reads and writes, at READ COMMITTED as the consume transaction needs."""
+    return create_async_engine(
+        url,
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_timeout=10,
+        pool_pre_ping=True,
+        isolation_level="READ COMMITTED",
+        connect_args={"options": "-c idle_in_transaction_session_timeout=60000", "connect_timeout": 10},
+    )
+
+
+def migration_engine(url: URL) -> Engine:
+    """Return a synchronous engine for alembic, one connection, closed after use."""
+    engine = create_engine(url, poolclass=NullPool)
+    if is_sqlite(url):
+        event.listen(engine, "connect", _sqlite_connect)
+        event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
+    return engine

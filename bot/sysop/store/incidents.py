@@ -1,0 +1,139 @@
+"""Incidents and their alerts as rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Connection, Row, insert, select, update
+
+from sysop.errors import InvalidRequest
+from sysop.model import Alert, Incident, IncidentState
+from sysop.store import tables as t
+from sysop.store.writer import Tx
+
+
+def chain(incident: str) -> str:
+    """Return the audit chain of an incident."""
+    return f"incident:{incident}"
+
+
+def load(conn: Connection, incident: str) -> Incident:
+    """Return an incident with its alerts. Raises InvalidRequest for an unknown id."""
+    row = conn.execute(select(t.incident).where(t.incident.c.id == incident)).first()
+    if row is None:
+        raise InvalidRequest(f"there is no incident {incident!r}; see: sysop incidents")
+    return _incident(conn, row)
+
+
+def listed(conn: Connection, *, open_only: bool = False, limit: int = 50) -> list[Incident]:
+    """Return incidents, newest first."""
+    query = select(t.incident).order_by(t.incident.c.opened_at.desc()).limit(limit)
+    if open_only:
+        query = query.where(t.incident.c.state != IncidentState.RESOLVED)
+    return [_incident(conn, row) for row in conn.execute(query)]
+
+
+def alerts(conn: Connection, *, firing_only: bool = False, limit: int = 200) -> list[tuple[Alert, str, str]]:
+    """Return (alert, incident, reason), newest first."""
+    query = select(t.alert).order_by(t.alert.c.starts_at.desc()).limit(limit)
+    if firing_only:
+        query = query.where(t.alert.c.ends_at.is_(None))
+    return [(_alert(row), row.incident, row.reason) for row in conn.execute(query)]
+
+
+def find_alert(conn: Connection, alert: Alert) -> tuple[Alert, str] | None:
+    """Return the stored occurrence of an alert and its incident."""
+    row = conn.execute(select(t.alert).where(_is(alert))).first()
+    return (_alert(row), row.incident) if row else None
+
+
+def add_alert(tx: Tx, alert: Alert, incident: str, reason: str) -> None:
+    """Insert an occurrence as a member of an incident."""
+    tx.conn.execute(
+        insert(t.alert).values(
+            source=alert.source,
+            fingerprint=alert.fingerprint,
+            starts_at=alert.starts_at,
+            ends_at=alert.ends_at,
+            labels=dict(alert.labels),
+            annotations=dict(alert.annotations),
+            url=alert.url,
+            incident=incident,
+            reason=reason,
+            received_at=tx.now(),
+        )
+    )
+
+
+def end_alert(tx: Tx, alert: Alert) -> None:
+    """Store when an occurrence ended."""
+    tx.conn.execute(update(t.alert).where(_is(alert)).values(ends_at=alert.ends_at))
+
+
+def _is(alert: Alert) -> Any:
+    mine = (t.alert.c.source == alert.source) & (t.alert.c.fingerprint == alert.fingerprint)
+    return mine & (t.alert.c.starts_at == alert.starts_at)
+
+
+def add(tx: Tx, **values: Any) -> None:
+    """Insert an incident."""
+    tx.conn.execute(insert(t.incident).values(**values))
+
+
+def change(tx: Tx, incident: str, **values: Any) -> None:
+    """Change an incident's columns."""
+    tx.conn.execute(update(t.incident).where(t.incident.c.id == incident).values(changed_at=tx.now(), **values))
+
+
+def give_run(tx: Tx, incident: str, run: str) -> bool:
+    """Make a run the one triage run of an incident; False if it has one."""
+    free = (t.incident.c.id == incident) & t.incident.c.run.is_(None)
+    return bool(tx.conn.execute(update(t.incident).where(free).values(run=run)).rowcount)
+
+
+def _incident(conn: Connection, row: Row[Any]) -> Incident:
+    members = conn.execute(select(t.alert).where(t.alert.c.incident == row.id).order_by(t.alert.c.starts_at)).all()
+    return Incident(
+        id=row.id,
+        state=IncidentState(row.state),
+        title=row.title,
+        severity=row.severity,
+        services=tuple(row.services),
+        opened_at=row.opened_at,
+        mitigated_at=row.mitigated_at,
+        resolved_at=row.resolved_at,
+        run=row.run,
+        alerts=tuple(_alert(member) for member in members),
+        reasons=tuple(member.reason for member in members),
+    )
+
+
+def _alert(row: Row[Any]) -> Alert:
+    return Alert(
+        row.source, row.fingerprint, row.starts_at, row.ends_at, dict(row.labels), dict(row.annotations), row.url
+    )
+
+
+def as_json(incident: Incident) -> Mapping[str, Any]:
+    """Return an incident as planners and expressions see it."""
+    return {
+        "id": incident.id,
+        "state": str(incident.state),
+        "title": incident.title,
+        "severity": incident.severity,
+        "service": incident.services[0] if incident.services else "",
+        "services": list(incident.services),
+        "opened_at": incident.opened_at,
+        "alerts": [
+            {
+                "name": alert.name,
+                "service": alert.service or "",
+                "labels": dict(alert.labels),
+                "annotations": dict(alert.annotations),
+                "firing": alert.firing,
+                "starts_at": alert.starts_at,
+            }
+            for alert in incident.alerts
+        ],
+    }

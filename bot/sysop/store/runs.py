@@ -1,0 +1,259 @@
+"""Runs: create, claim with a fence, park, finish. `hold` opens every transaction of a worker."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, and_, insert, or_, select, text, update
+
+from sysop.errors import InvalidRequest, LeaseLost, RunCancelled
+from sysop.model import Origin, Request, Run, RunState, new_id
+from sysop.store import tables as t
+from sysop.store.writer import Tx
+
+LEASE_MS = 30_000
+FINAL = (RunState.DONE, RunState.FAILED, RunState.CANCELLED)
+
+
+def chain(run: str) -> str:
+    """Return the audit chain of a run: its id."""
+    return run
+
+
+def create(tx: Tx, request: Request, planner: str) -> str:
+    """Insert a queued run and its first audit entry; returns its id."""
+    run = new_id("run")
+    tx.conn.execute(
+        insert(t.run).values(
+            id=run,
+            state=RunState.QUEUED,
+            origin=request.origin,
+            place=request.place,
+            text=request.text,
+            requesters=[request.actor.id],
+            roles=sorted(request.actor.roles),
+            incident=request.incident,
+            planner=planner,
+            request={"action": request.action, "args": dict(request.args), "runbook": request.runbook},
+            plan={},
+            usage={},
+            created_at=tx.now(),
+        )
+    )
+    tx.audit(
+        chain(run),
+        "run.started",
+        request.actor.id,
+        origin=request.origin,
+        place=request.place,
+        text=request.text,
+        incident=request.incident,
+        planner=planner,
+        action=request.action,
+    )
+    return run
+
+
+def load(conn: Connection, run: str) -> Run:
+    """Return a run. Raises InvalidRequest for an unknown id."""
+    row = conn.execute(select(t.run).where(t.run.c.id == run)).first()
+    if row is None:
+        raise InvalidRequest(f"there is no run {run!r}; see: sysop runs")
+    return _run(row)
+
+
+def lock(tx: Tx, run: str) -> Run:
+    """Return a run and keep others from changing it until this transaction ends."""
+    tx.conn.execute(select(t.run.c.id).where(t.run.c.id == run).with_for_update())
+    return load(tx.conn, run)
+
+
+def newest(conn: Connection, limit: int = 50) -> list[Run]:
+    """Return the newest runs first."""
+    rows = conn.execute(select(t.run).order_by(t.run.c.created_at.desc(), t.run.c.id).limit(limit))
+    return [_run(row) for row in rows]
+
+
+def _run(row: Row[Any]) -> Run:
+    return Run(
+        id=row.id,
+        state=RunState(row.state),
+        origin=Origin(row.origin),
+        place=row.place,
+        text=row.text,
+        requesters=tuple(row.requesters),
+        roles=tuple(row.roles),
+        incident=row.incident,
+        planner=row.planner,
+        request=row.request,
+        fence=row.fence,
+        attempt=row.attempt,
+        waiting_for=row.waiting_for,
+        wake_at=row.wake_at,
+        plan=row.plan,
+        conclusion=row.conclusion,
+        created_at=row.created_at,
+        finished_at=row.finished_at,
+    )
+
+
+def defer(tx: Tx, run: str, waiting_for: str, wake_at: int) -> None:
+    """Let a run that nobody holds yet begin later."""
+    waits = {"state": RunState.WAITING, "waiting_for": waiting_for, "wake_at": wake_at}
+    tx.conn.execute(update(t.run).where(t.run.c.id == run, t.run.c.state == RunState.QUEUED).values(**waits))
+
+
+def snapshot(tx: Tx, run: str, fence: int, incident: Mapping[str, Any]) -> None:
+    """Store the incident as the run first saw it: a replay must see the same, while the incident goes on changing."""
+    hold(tx, run, fence)
+    request = {**load(tx.conn, run).request, "incident": dict(incident)}
+    tx.conn.execute(update(t.run).where(t.run.c.id == run).values(request=request))
+
+
+def _due(now: int) -> Any:
+    return or_(
+        t.run.c.state == RunState.QUEUED,
+        and_(t.run.c.state == RunState.WAITING, t.run.c.wake_at <= now),
+        and_(t.run.c.state == RunState.RUNNING, t.run.c.lease_until < now),
+    )
+
+
+def due(conn: Connection, limit: int = 64) -> tuple[list[str], int | None]:
+    """Return the runs to advance now, and when the next one falls due (milliseconds, None if none waits)."""
+    now = Tx(conn).now()
+    ids = conn.scalars(select(t.run.c.id).where(_due(now)).order_by(t.run.c.created_at).limit(limit)).all()
+    waits = select(t.run.c.wake_at).where(t.run.c.state == RunState.WAITING, t.run.c.wake_at > now)
+    return list(ids), conn.scalar(waits.order_by(t.run.c.wake_at).limit(1))
+
+
+def claim(tx: Tx, run: str, worker: str) -> Run | None:
+    """Take a due run: the fence grows, so whoever held it before can write nothing more. None if it is not due."""
+    now = tx.now()
+    took = tx.conn.execute(
+        update(t.run)
+        .where(t.run.c.id == run, _due(now))
+        .values(
+            state=RunState.RUNNING,
+            fence=t.run.c.fence + 1,
+            attempt=t.run.c.attempt + 1,
+            worker=worker,
+            lease_until=now + LEASE_MS,
+            waiting_for=None,
+            wake_at=None,
+        )
+    )
+    return load(tx.conn, run) if took.rowcount else None
+
+
+def hold(tx: Tx, run: str, fence: int, *, even_if_cancelled: bool = False) -> None:
+    """Prove that the run is still ours and renew the lease. The first statement of every worker transaction.
+
+    Raises LeaseLost when another worker has claimed it, RunCancelled when a person has stopped it.
+    """
+    mine = and_(t.run.c.id == run, t.run.c.fence == fence, t.run.c.state == RunState.RUNNING)
+    held = tx.conn.execute(update(t.run).where(mine).values(lease_until=tx.now() + LEASE_MS))
+    if not held.rowcount:
+        raise LeaseLost(f"run {run} was claimed by another worker")
+    if not even_if_cancelled and tx.conn.scalar(select(t.run.c.cancelled_by).where(t.run.c.id == run)):
+        raise RunCancelled(f"run {run} was cancelled")
+
+
+def park(tx: Tx, run: str, fence: int, waiting_for: str, wake_at: int | None) -> None:
+    """Let go of a run that waits."""
+    hold(tx, run, fence)
+    _let_go(tx, run, state=RunState.WAITING, waiting_for=waiting_for, wake_at=wake_at)
+
+
+def requeue(tx: Tx, run: str, fence: int) -> None:
+    """Let go of a run in the middle so that it is claimed again at once: a drain, or the database came back."""
+    hold(tx, run, fence, even_if_cancelled=True)
+    _let_go(tx, run, state=RunState.QUEUED)
+
+
+def finish(tx: Tx, run: str, fence: int, state: RunState, conclusion: Mapping[str, Any], actor: str) -> None:
+    """End a run with its conclusion."""
+    hold(tx, run, fence, even_if_cancelled=True)
+    end(tx, run, state, conclusion, actor)
+
+
+def end(tx: Tx, run: str, state: RunState, conclusion: Mapping[str, Any], actor: str) -> None:
+    """End a run that nobody holds, or that the caller has proved to hold."""
+    _let_go(tx, run, state=state, conclusion=dict(conclusion), finished_at=tx.now())
+    tx.audit(chain(run), "run.finished", actor, state=state, conclusion=dict(conclusion))
+
+
+def _let_go(tx: Tx, run: str, **values: Any) -> None:
+    tx.conn.execute(update(t.run).where(t.run.c.id == run).values(worker=None, lease_until=None, **values))
+
+
+def wake(tx: Tx, run: str, waiting_for: str) -> None:
+    """Queue a run that waits for exactly this; nothing happens otherwise."""
+    tx.conn.execute(
+        update(t.run)
+        .where(t.run.c.id == run, t.run.c.state == RunState.WAITING, t.run.c.waiting_for == waiting_for)
+        .values(state=RunState.QUEUED, waiting_for=None, wake_at=None)
+    )
+
+
+def wake_paused(tx: Tx) -> None:
+    """Queue every run that was parked by the pause switch."""
+    parked = and_(t.run.c.state == RunState.WAITING, t.run.c.waiting_for == "pause")
+    tx.conn.execute(update(t.run).where(parked).values(state=RunState.QUEUED, waiting_for=None))
+
+
+def release_all(tx: Tx) -> Sequence[str]:
+    """Queue every run a dead process held. Only for the holder of the SQLite lock file, who knows it is alone."""
+    return _release(tx, t.run.c.state == RunState.RUNNING)
+
+
+def release_dead(tx: Tx) -> Sequence[str]:
+    """Queue every run whose worker is gone, on PostgreSQL: a living one holds an advisory lock on its name."""
+    held = tx.conn.scalars(select(t.run.c.worker).where(t.run.c.state == RunState.RUNNING).distinct())
+    free = text("SELECT pg_try_advisory_xact_lock(hashtextextended(:worker, 0))")
+    dead = [worker for worker in held if worker and tx.conn.scalar(free, {"worker": worker})]
+    return _release(tx, (t.run.c.state == RunState.RUNNING) & t.run.c.worker.in_(dead)) if dead else []
+
+
+def _release(tx: Tx, which: ColumnElement[bool]) -> Sequence[str]:
+    left = list(tx.conn.scalars(select(t.run.c.id).where(which)))
+    tx.conn.execute(update(t.run).where(which).values(state=RunState.QUEUED))
+    return left
+
+
+def remember(tx: Tx, run: str, fence: int, plan: Mapping[str, Any]) -> None:
+    """Store the planner's plan before it acts on it."""
+    hold(tx, run, fence)
+    tx.conn.execute(update(t.run).where(t.run.c.id == run).values(plan=dict(plan)))
+
+
+def history(conn: Connection, run: str) -> tuple[bytes | None, int, Mapping[str, Any]]:
+    """Return the stored messages, how many model answers they hold over all attempts, and the usage so far."""
+    row = conn.execute(select(t.run.c.history, t.run.c.answers, t.run.c.usage).where(t.run.c.id == run)).one()
+    return (bytes(row.history) if row.history is not None else None), row.answers, dict(row.usage)
+
+
+def save_history(tx: Tx, run: str, fence: int, messages: bytes, answers: int, usage: Mapping[str, Any]) -> None:
+    """Store the messages and count the answers before any call of the newest one runs."""
+    hold(tx, run, fence)
+    values = {"history": messages, "answers": answers, "usage": dict(usage)}
+    tx.conn.execute(update(t.run).where(t.run.c.id == run).values(**values))
+
+
+def say(tx: Tx, run: str, fence: int, id: str, text: str) -> None:
+    """Store a message to people once per id."""
+    hold(tx, run, fence)
+    if not tx.conn.scalar(select(t.said.c.id).where(t.said.c.run == run, t.said.c.id == id)):
+        tx.conn.execute(insert(t.said).values(run=run, id=id, text=text, at=tx.now()))
+
+
+def said(conn: Connection, run: str, after: int = 0) -> list[tuple[str, str, int]]:
+    """Return what a run told people as (id, text, time), oldest first."""
+    rows = conn.execute(select(t.said).where(t.said.c.run == run, t.said.c.at >= after).order_by(t.said.c.at))
+    return [(row.id, row.text, row.at) for row in rows]
+
+
+def ask_to_stop(tx: Tx, run: str, actor: str) -> bool:
+    """Note that a person wants a running run to stop, for its worker's next transaction. False if none runs."""
+    running = and_(t.run.c.id == run, t.run.c.state == RunState.RUNNING)
+    return bool(tx.conn.execute(update(t.run).where(running).values(cancelled_by=actor)).rowcount)

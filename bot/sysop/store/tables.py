@@ -1,0 +1,216 @@
+"""The tables, named as the nouns of `sysop.model`. Times are milliseconds since the epoch."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Computed,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+incident = Table(
+    "incident",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("state", Text, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("severity", Text, nullable=False),
+    Column("services", JSON, nullable=False),
+    Column("opened_at", BigInteger, nullable=False),
+    Column("changed_at", BigInteger, nullable=False),
+    Column("mitigated_at", BigInteger),
+    Column("resolved_at", BigInteger),
+    Column("run", Text, unique=True),
+    Index("ix_incident_state", "state"),
+)
+
+alert = Table(
+    "alert",
+    metadata,
+    Column("source", Text, primary_key=True),
+    Column("fingerprint", Text, primary_key=True),
+    Column("starts_at", BigInteger, primary_key=True),
+    Column("ends_at", BigInteger),
+    Column("labels", JSON, nullable=False),
+    Column("annotations", JSON, nullable=False),
+    Column("url", Text, nullable=False),
+    Column("incident", Text, ForeignKey("incident.id"), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("received_at", BigInteger, nullable=False),
+    Index("ix_alert_incident", "incident"),
+)
+
+run = Table(
+    "run",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("state", Text, nullable=False),
+    Column("origin", Text, nullable=False),
+    Column("place", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("requesters", JSON, nullable=False),
+    Column("roles", JSON, nullable=False),
+    Column("incident", Text, ForeignKey("incident.id")),
+    Column("planner", Text, nullable=False),
+    Column("request", JSON, nullable=False),
+    Column("fence", BigInteger, nullable=False, server_default="0"),
+    Column("attempt", Integer, nullable=False, server_default="0"),
+    Column("worker", Text),
+    Column("lease_until", BigInteger),
+    Column("waiting_for", Text),
+    Column("wake_at", BigInteger),
+    Column("plan", JSON, nullable=False),
+    Column("history", LargeBinary),
+    Column("answers", Integer, nullable=False, server_default="0"),
+    Column("usage", JSON, nullable=False),
+    Column("conclusion", JSON),
+    Column("cancelled_by", Text),
+    Column("created_at", BigInteger, nullable=False),
+    Column("finished_at", BigInteger),
+    Index("ix_run_state_wake_at", "state", "wake_at"),
+)
+
+effect = Table(
+    "effect",
+    metadata,
+    Column("run", Text, ForeignKey("run.id"), primary_key=True),
+    Column("call", Text, primary_key=True),
+    Column("action", Text, nullable=False),
+    Column("risk", Text, nullable=False),
+    Column("plugin_version", Text, nullable=False),
+    Column("args", Text, nullable=False),
+    Column("call_digest", Text, nullable=False),
+    Column("target", Text, nullable=False),
+    Column("environment", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("idem_key", Text, nullable=False, unique=True),
+    Column("approval", Text, ForeignKey("approval.id"), unique=True),
+    Column("precondition", Text),
+    Column("fence", BigInteger, nullable=False),
+    Column("result", Text),
+    Column("error", Text),
+    Column("verified", Boolean),
+    Column("verification", Text),
+    Column("provider_id", Text),
+    Column("created_at", BigInteger, nullable=False),
+    Column("started_at", BigInteger),
+    Column("finished_at", BigInteger),
+    Index("ix_effect_environment_risk_created_at", "environment", "risk", "created_at"),
+    Index("ix_effect_target_state", "target", "state"),
+)
+
+approval = Table(
+    "approval",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("run", Text, ForeignKey("run.id"), nullable=False),
+    Column("call", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("digest", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("risk", Text, nullable=False),
+    Column("args", Text, nullable=False),
+    Column("target", Text, nullable=False),
+    Column("environment", Text, nullable=False),
+    Column("requesters", JSON, nullable=False),
+    Column("roles", JSON, nullable=False),
+    Column("count", Integer, nullable=False),
+    Column("preview", Text, nullable=False),
+    Column("precondition", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("approve_by", BigInteger, nullable=False),
+    Column("execute_within", BigInteger, nullable=False),
+    Column("execute_by", BigInteger),
+    Column("closed_reason", Text),
+    Column("created_at", BigInteger, nullable=False),
+    Index("ix_approval_run_call", "run", "call"),
+    Index("ix_approval_state_approve_by", "state", "approve_by"),
+)
+
+vote = Table(
+    "vote",
+    metadata,
+    Column("approval", Text, ForeignKey("approval.id"), primary_key=True),
+    Column("approver", Text, primary_key=True),
+    Column("approve", Boolean, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+)
+
+said = Table(
+    "said",
+    metadata,
+    Column("run", Text, ForeignKey("run.id"), primary_key=True),
+    Column("id", Text, primary_key=True),
+    Column("text", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+)
+
+delivery = Table(
+    "delivery",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("at", BigInteger, nullable=False),
+)
+
+mode = Table(
+    "mode",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("paused", Boolean, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+)
+
+budget = Table("budget", metadata, Column("key", Text, primary_key=True))
+
+# Created by raw statements in the migrations: generated columns, triggers and (on PostgreSQL) a hash check.
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", BigInteger, primary_key=True),
+    Column("body", Text, nullable=False),
+    Column("prev", LargeBinary, nullable=False),
+    Column("hash", LargeBinary, nullable=False),
+    Column("chain", Text, Computed("")),
+    Column("seq", BigInteger, Computed("")),
+    Column("kind", Text, Computed("")),
+    Column("actor", Text, Computed("")),
+    Column("ts", BigInteger, Computed("")),
+    UniqueConstraint("chain", "seq", name="uq_audit_chain_seq"),
+)
+
+__all__ = [
+    "alert",
+    "approval",
+    "audit",
+    "budget",
+    "delivery",
+    "effect",
+    "incident",
+    "metadata",
+    "mode",
+    "run",
+    "said",
+    "vote",
+]

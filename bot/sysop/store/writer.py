@@ -1,0 +1,288 @@
+"""Transactions: group commit by one writer thread on SQLite, concurrent transactions on PostgreSQL.
+
+A *unit* is a function of a `Tx`: some statements plus their audit entries, all or nothing. Units are synchronous on
+both databases. They must not have effects of their own, since PostgreSQL runs one again after losing a race for an
+audit chain's head.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import queue
+import random
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Engine, select, text
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from sysop.errors import StoreUnavailable
+from sysop.model import AuditEntry
+from sysop.redact import redact_value
+from sysop.store import tables as t
+
+T = TypeVar("T")
+Unit = Callable[["Tx"], T]
+
+GENESIS = bytes(32)
+BATCH = 256
+GAP_S = 0.002  # between batches: without it a second process waits up to 2 s for SQLite's lock, with it 9 ms
+_PG_CLOCK = text("SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint")
+_RETRIES = 50
+
+
+def host_clock() -> int:
+    """Return the host's time in milliseconds."""
+    return time.time_ns() // 1_000_000
+
+
+def entry_hash(prev: bytes, body: bytes) -> bytes:
+    """Return the hash that links an audit entry to the one before it in its chain."""
+    return hashlib.sha256(b"\x02" + prev + body).digest()
+
+
+@dataclass(slots=True)
+class Tx:
+    """One unit's view of its transaction."""
+
+    conn: Connection
+    clock: Callable[[], int] = host_clock
+    heads: dict[str, tuple[int, bytes]] = field(default_factory=dict)
+    entries: list[AuditEntry] = field(default_factory=list)
+    floor: int | None = None
+
+    @property
+    def postgres(self) -> bool:
+        """Tell whether this is PostgreSQL."""
+        return self.conn.dialect.name == "postgresql"
+
+    def now(self) -> int:
+        """Return the database's time in milliseconds.
+
+        On PostgreSQL the wall clock at this statement, not at the transaction's start: a unit may have waited for a
+        lock past a deadline. On SQLite never before the newest stored time, so a clock set back revives nothing.
+        """
+        if self.postgres:
+            return int(self.conn.scalar(_PG_CLOCK) or 0)
+        if self.floor is None:
+            self.floor = self.conn.scalar(select(t.audit.c.ts).order_by(t.audit.c.id.desc()).limit(1)) or 0
+        self.floor = max(self.floor, self.clock())
+        return self.floor
+
+    def audit(self, chain: str, kind: str, actor: str, **facts: Any) -> AuditEntry:
+        """Append one entry to a chain, redacted, linked and durable with the rest of the unit."""
+        seq, prev = self.heads.get(chain) or self._head(chain)
+        ts = self.now()
+        body = _body(chain, seq + 1, kind, actor, ts, facts)
+        digest = entry_hash(prev, body.encode())
+        key = self._append(body, prev, digest)
+        self.heads[chain] = (seq + 1, digest)
+        entry = AuditEntry(key, chain, seq + 1, kind, actor, ts, body, digest)
+        self.entries.append(entry)
+        return entry
+
+    def _head(self, chain: str) -> tuple[int, bytes]:
+        mark = "%s" if self.postgres else "?"
+        newest = f"SELECT seq, hash FROM audit WHERE chain = {mark} ORDER BY seq DESC LIMIT 1"  # noqa: S608
+        row = driver_sql(self.conn, newest, (chain,)).fetchone()
+        return (int(row[0]), bytes(row[1])) if row else (0, GENESIS)
+
+    def _append(self, body: str, prev: bytes, digest: bytes) -> int:
+        if self.postgres:
+            statement = "INSERT INTO audit (body, prev, hash) VALUES (%s, %s, %s) RETURNING id"
+            return int(driver_sql(self.conn, statement, (body, prev, digest)).fetchone()[0])
+        statement = "INSERT INTO audit (body, prev, hash) VALUES (?, ?, ?)"
+        return int(driver_sql(self.conn, statement, (body, prev, digest)).lastrowid)
+
+
+def driver_sql(connection: Connection, statement: str, parameters: tuple[Any, ...] = ()) -> Any:
+    """Run one of the few hot statements, past SQLAlchemy's execution layer, which costs more than the append itself.
+
+    On PostgreSQL the layer stays: it is what drives the asynchronous driver. Returns something with `fetchone`.
+    """
+    if connection.dialect.name == "postgresql":
+        return connection.exec_driver_sql(statement, parameters)
+    cursor = connection.connection.cursor()
+    try:
+        return cursor.execute(statement, parameters)
+    except sqlite3.IntegrityError as broken:
+        raise IntegrityError(statement, None, broken) from broken
+    except sqlite3.Error as broken:
+        raise OperationalError(statement, None, broken) from broken
+
+
+def _body(chain: str, seq: int, kind: str, actor: str, ts: int, facts: dict[str, Any]) -> str:
+    entry = {**redact_value(facts), "chain": chain, "seq": seq, "kind": kind, "actor": actor, "ts": ts}
+    return json.dumps(entry, sort_keys=True, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+
+
+@dataclass(slots=True)
+class _Job:
+    unit: Unit[Any]
+    loop: asyncio.AbstractEventLoop
+    future: asyncio.Future[Any]
+    value: Any = None
+    error: BaseException | None = None
+    entries: Sequence[AuditEntry] = ()
+
+    def resolve(self) -> None:
+        if self.future.cancelled():
+            return
+        if self.error is not None:
+            self.future.set_exception(self.error)
+        else:
+            self.future.set_result((self.value, self.entries))
+
+
+class SqliteWriter:
+    """One thread, one connection: takes up to 256 waiting units and commits them together."""
+
+    def __init__(self, engine: Engine, clock: Callable[[], int]) -> None:
+        self._engine = engine
+        self._clock = clock
+        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
+        self._closed = False
+
+    async def write(self, unit: Unit[T]) -> tuple[T, Sequence[AuditEntry]]:
+        """Run a unit and return once it is durable, with the audit entries it wrote."""
+        if self._closed:
+            raise StoreUnavailable("the database is closed")
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._work, name="sysop-writer", daemon=True)
+            self._thread.start()
+        loop = asyncio.get_running_loop()
+        job = _Job(unit, loop, loop.create_future())
+        self._jobs.put(job)
+        value, entries = await asyncio.shield(job.future)
+        return value, entries
+
+    async def close(self) -> None:
+        """Commit what waits and stop the thread."""
+        self._closed = True
+        self._jobs.put(None)
+        if self._thread is not None:
+            await asyncio.to_thread(self._thread.join)
+        self._engine.dispose()
+
+    def _work(self) -> None:
+        ended = 0.0
+        while (batch := self._take()) is not None:
+            wait = ended + GAP_S - time.monotonic()
+            if wait > 0:
+                time.sleep(wait)
+            self._commit(batch)
+            ended = time.monotonic()
+            _resolve(batch)
+
+    def _take(self) -> list[_Job] | None:
+        first = self._jobs.get()
+        if first is None:
+            return None
+        batch = [first]
+        while len(batch) < BATCH:
+            try:
+                job = self._jobs.get_nowait()
+            except queue.Empty:
+                break
+            if job is None:
+                self._jobs.put(None)
+                break
+            batch.append(job)
+        return batch
+
+    def _commit(self, batch: Sequence[_Job]) -> None:
+        try:
+            with self._engine.begin() as connection:
+                tx = Tx(connection, self._clock)
+                for job in batch:
+                    _run_in_savepoint(tx, job)
+        except DBAPIError as broken:
+            for job in batch:
+                job.error = unavailable(broken)
+
+
+def _run_in_savepoint(tx: Tx, job: _Job) -> None:
+    """Run one unit; a refused one is rolled back alone."""
+    heads = dict(tx.heads)
+    tx.entries = []
+    driver_sql(tx.conn, "SAVEPOINT unit")
+    try:
+        job.value = job.unit(tx)
+        job.entries = tx.entries
+        driver_sql(tx.conn, "RELEASE unit")
+    except BaseException as error:
+        if isinstance(error, OperationalError) and not _still_open(tx.conn):
+            raise  # a full disk ends the whole transaction: nobody in this batch is durable
+        driver_sql(tx.conn, "ROLLBACK TO unit")
+        driver_sql(tx.conn, "RELEASE unit")
+        tx.heads = heads
+        job.error = unavailable(error) if isinstance(error, OperationalError) else error
+
+
+def _still_open(connection: Connection) -> bool:
+    return bool(getattr(connection.connection.dbapi_connection, "in_transaction", True))
+
+
+def _resolve(batch: Sequence[_Job]) -> None:
+    for loop in {id(job.loop): job.loop for job in batch}.values():
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(_resolve_here, [job for job in batch if job.loop is loop])
+
+
+def _resolve_here(jobs: Sequence[_Job]) -> None:
+    for job in jobs:
+        job.resolve()
+
+
+def unavailable(error: DBAPIError) -> StoreUnavailable:
+    """Return the error to show for a database that cannot take a write."""
+    cause = str(error.orig)
+    fix = "is another process holding a long transaction?" if "locked" in cause else "check disk space and access"
+    return StoreUnavailable(f"the database refused a write ({cause}); nothing was written; {fix}")
+
+
+class PostgresWriter:
+    """Runs units concurrently; one that loses the race for a chain's head runs again."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    async def write(self, unit: Unit[T]) -> tuple[T, Sequence[AuditEntry]]:
+        """Run a unit and return once it is durable, with the audit entries it wrote."""
+        for attempt in range(_RETRIES):
+            try:
+                return await self._once(unit)
+            except DBAPIError as error:
+                if not _lost_race(error) or attempt == _RETRIES - 1:
+                    if isinstance(error, IntegrityError):
+                        raise
+                    raise unavailable(error) from error
+                await asyncio.sleep(random.uniform(0, 0.002 * (attempt + 1)))  # noqa: S311 (jitter)
+        raise AssertionError("unreachable")
+
+    async def _once(self, unit: Unit[T]) -> tuple[T, Sequence[AuditEntry]]:
+        async with self._engine.begin() as connection:
+
+            def run(sync: Connection) -> tuple[T, Sequence[AuditEntry]]:
+                tx = Tx(sync)
+                return unit(tx), tx.entries
+
+            return await connection.run_sync(run)
+
+    async def close(self) -> None:
+        """Let go; the engine is closed by its owner."""
+
+
+def _lost_race(error: DBAPIError) -> bool:
+    state = getattr(error.orig, "sqlstate", None)
+    if state in ("40001", "40P01"):
+        return True
+    return state == "23505" and "uq_audit_chain_seq" in str(error.orig)

@@ -1,0 +1,1 @@
+"""Ways in: they differ only in the first and the last step."""

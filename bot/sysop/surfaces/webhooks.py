@@ -1,0 +1,147 @@
+"""Alerts in over HTTP, and the health of this process. A 2xx is sent only after a durable write."""
+
+from __future__ import annotations
+
+import hmac
+import json
+import logging
+import re
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from sysop.errors import StoreError
+from sysop.extension import AlertSource
+from sysop.incidents.lifecycle import Lifecycle
+from sysop.store.store import Store
+
+MAX_DEPTH = 32
+REFUSALS_EVERY_S = 60.0
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"', re.DOTALL)
+_NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Refusals:
+    """Counts refused requests; one audit entry a minute says how many, so that an attacker cannot fill the log."""
+
+    store: Store
+    counts: dict[str, int] = field(default_factory=dict)
+    written_at: float = float("-inf")
+
+    async def add(self, reason: str) -> None:
+        """Count one refusal."""
+        self.counts[reason] = self.counts.get(reason, 0) + 1
+        if time.monotonic() - self.written_at < REFUSALS_EVERY_S:
+            return
+        counts, self.counts, self.written_at = self.counts, {}, time.monotonic()
+        try:
+            await self.store.write(lambda tx: tx.audit("system", "ingress.refused", "service:webhooks", counts=counts))
+        except StoreError:
+            log.exception("refused requests could not be counted in the audit log")
+
+
+class Webhooks:
+    """Routes `POST /webhooks/SOURCE`, `/healthz` and `/readyz`."""
+
+    def __init__(
+        self,
+        store: Store,
+        lifecycle: Lifecycle,
+        sources: Mapping[str, AlertSource],
+        tokens: Mapping[str, str],
+        max_body: int,
+        ready: Callable[[], bool],
+    ) -> None:
+        self._store = store
+        self._lifecycle = lifecycle
+        self._sources = sources
+        self._tokens = tokens
+        self._max_body = max_body
+        self._ready = ready
+        self._refusals = Refusals(store)
+
+    def app(self) -> Starlette:
+        """Return the ASGI application."""
+        return Starlette(
+            routes=[
+                Route("/webhooks/{source}", self._take, methods=["POST"]),
+                Route("/healthz", self._health),
+                Route("/readyz", self._readiness),
+            ]
+        )
+
+    async def _health(self, _request: Request) -> Response:
+        return JSONResponse({"status": "ok"})
+
+    async def _readiness(self, _request: Request) -> Response:
+        try:
+            await self._store.check()
+        except StoreError as bad:
+            return JSONResponse({"status": "not ready", "reason": str(bad)}, status_code=503)
+        if not self._ready():
+            return JSONResponse({"status": "not ready", "reason": "starting or draining"}, status_code=503)
+        return JSONResponse({"status": "ready"})
+
+    async def _take(self, request: Request) -> Response:
+        name = request.path_params["source"]
+        token = self._tokens.get(name)
+        if token is None or not _authorized(request, token):
+            # The same answer for an unknown source and a wrong token: a stranger learns nothing.
+            return await self._refuse(401, "unauthorized", "no source of this name takes this token")
+        body = await self._body(request)
+        if body is None:
+            return await self._refuse(413, "too large", f"the body is larger than {self._max_body} bytes")
+        try:
+            alerts = list(self._sources[name].parse(_json(body)))
+        except ValueError as bad:
+            return await self._refuse(400, "malformed", str(bad))
+        try:
+            taken = await self._lifecycle.take(alerts)
+        except StoreError as bad:
+            log.warning("a delivery from %s was not stored: %s", name, bad)
+            return JSONResponse({"error": "not stored, send it again"}, status_code=503, headers={"Retry-After": "5"})
+        return JSONResponse({"new": taken.new, "ended": taken.ended, "known": taken.known})
+
+    async def _body(self, request: Request) -> bytes | None:
+        body = bytearray()
+        try:
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > self._max_body:
+                    return None
+        except ClientDisconnect:
+            return b""
+        return bytes(body)
+
+    async def _refuse(self, status: int, reason: str, message: str) -> Response:
+        await self._refusals.add(reason)
+        return JSONResponse({"error": message}, status_code=status)
+
+
+def _authorized(request: Request, token: str) -> bool:
+    given = request.headers.get("authorization", "")
+    return hmac.compare_digest(given.encode("utf-8", "surrogateescape"), f"Bearer {token}".encode())
+
+
+def _json(body: bytes) -> object:
+    """Return the parsed body. Raises ValueError; depth is counted first, since the parser recurses."""
+    depth = deepest = 0
+    for bracket in _STRING.sub(b"", body).translate(None, _NO_BRACKETS):
+        depth += 1 if bracket in b"[{" else -1
+        deepest = max(deepest, depth)
+    if deepest > MAX_DEPTH:
+        raise ValueError(f"the JSON is nested deeper than {MAX_DEPTH} levels")
+    try:
+        return json.loads(body)
+    except (UnicodeDecodeError, RecursionError) as bad:
+        raise ValueError(f"the body is not JSON in UTF-8: {bad}") from bad
+    except json.JSONDecodeError as bad:
+        raise ValueError(f"the body is not JSON: {bad}") from bad

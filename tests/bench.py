@@ -1,0 +1,80 @@
+"""A Sysop for tests: the lab plugin, people, a policy, on either database."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lab import Lab, LabPlugin
+
+from sysop import app as composition
+from sysop import host as plugin_host
+from sysop.app import App
+from sysop.extension import Planner
+from sysop.host import Host
+from sysop.settings import Person, Settings
+from sysop.store import schema
+from sysop.store.engine import parse_url
+from sysop.store.store import Store
+
+PEOPLE = {
+    "ann": Person(uid=60001, roles=("approver",)),
+    "bob": Person(uid=60002, roles=("approver",)),
+    "cat": Person(uid=60003, roles=("approver", "lead")),
+    "dan": Person(uid=60004, roles=()),
+}
+
+
+@dataclass(frozen=True)
+class Point:
+    """An entry point that is already loaded."""
+
+    name: str
+    module: Any
+    value: str = "lab"
+    dist: Any = None
+
+    def load(self) -> Any:
+        return self.module
+
+
+def lab_host(folder: Path, lab: Lab | None = None, **more: Any) -> Host:
+    points = [Point("lab", LabPlugin(lab)), *(Point(name, module) for name, module in more.items())]
+    return plugin_host.load({"lab": {"folder": str(folder)}}, points=points)  # type: ignore[arg-type]
+
+
+def settings(folder: Path, url: str, **changes: Any) -> Settings:
+    values: dict[str, Any] = {
+        "state": folder,
+        "database": {"url": url},
+        "people": {name: person.model_dump() for name, person in PEOPLE.items()},
+        "shipped_runbooks": False,
+        "budgets": {"change": 100000, "destructive": 100000},
+    }
+    return Settings(**{**values, **changes})
+
+
+def build(
+    folder: Path,
+    url: str,
+    *,
+    lab: Lab | None = None,
+    planners: Mapping[str, Callable[[], Planner]] | None = None,
+    probe: Callable[[str], None] = lambda _point: None,
+    store: Store | None = None,
+    people: Callable[[], Mapping[str, Person]] | None = None,
+    plugins: Mapping[str, Any] | None = None,
+    **changes: Any,
+) -> App:
+    """Build an app with the lab plugin. `planners` are further planners by name."""
+    host = lab_host(folder, lab, **(plugins or {}))
+    app = composition.build(settings(folder, url, **changes), probe=probe, store=store, host=host, people=people)
+    for name, make in (planners or {}).items():
+        app.planners.add(name, make)
+    return app
+
+
+def upgrade(url: str) -> None:
+    schema.upgrade(parse_url(url))

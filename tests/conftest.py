@@ -1,0 +1,74 @@
+"""Fixtures: both databases, and a Sysop that tests talk to."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import bench  # noqa: E402
+import postgres  # noqa: E402
+
+from sysop.store.store import Store  # noqa: E402
+
+NOT_RUN = pytest.StashKey[set[str]]()
+
+
+def require_all() -> bool:
+    """Tell whether a missing service is a failure."""
+    return os.environ.get("SYSOP_TEST_REQUIRE") == "all"
+
+
+def missing(request: pytest.FixtureRequest, reason: str) -> None:
+    """Skip, or fail where everything is required."""
+    if require_all():
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def postgres_server(request: pytest.FixtureRequest) -> Iterator[str]:
+    try:
+        with postgres.server() as url:
+            yield url
+    except LookupError as absent:
+        missing(request, str(absent))
+
+
+_count = iter(range(1_000_000))
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Return the URL of an empty, migrated database of each kind."""
+    if request.param == "sqlite":
+        fresh = f"sqlite:///{tmp_path / 'sysop.db'}"
+    else:
+        server = request.getfixturevalue("postgres_server")
+        fresh = postgres.fresh_database(server, f"sysop_{os.getpid()}_{next(_count)}")
+    bench.upgrade(fresh)
+    return fresh
+
+
+@pytest.fixture
+async def store(url: str) -> AsyncIterator[Store]:
+    opened = Store.open(url)
+    yield opened
+    await opened.close()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """End with the list of services that were not there."""
+    skipped = {str(report.longrepr[2]) for report in terminalreporter.stats.get("skipped", []) if report.longrepr}
+    terminalreporter.write_line("")
+    if skipped:
+        terminalreporter.write_line("Not run on this machine:")
+        for reason in sorted(skipped):
+            terminalreporter.write_line(f"  - {reason.removeprefix('Skipped: ')}")
+    else:
+        terminalreporter.write_line("Every service was there: nothing was skipped.")
