@@ -14,7 +14,8 @@ from sysop.agent.runbook_planner import RunbookPlanner
 from sysop.errors import InvalidRequest, SettingsError
 from sysop.extension import Planner
 from sysop.gate.context import Contexts
-from sysop.gate.gate import Gate, Probe
+from sysop.gate.desk import Probe
+from sysop.gate.gate import Gate
 from sysop.gate.http import HttpClient
 from sysop.gate.people import People
 from sysop.gate.policy import Policy

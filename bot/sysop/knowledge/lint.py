@@ -181,13 +181,14 @@ class _Linter:
 
     def _arguments(self, step: Step, action: Action) -> None:
         fields = action.parameters.model_fields
-        line = step.lines.get("with", step.line)
+        first = step.lines.get("with", step.line)
         dynamic = {name for name, value in step.args.items() if _has_expression(value)}
         try:
             action.parameters.model_validate({name: _plain(value) for name, value in step.args.items()})
         except ValidationError as bad:
             for error in bad.errors(include_url=False):
                 name = str(error["loc"][0]) if error["loc"] else ""
+                line = step.lines.get(f"with.{name}", first)
                 if error["type"] == "extra_forbidden":
                     fix = f"remove it{nearest(name, fields)}"
                     self._tell(line, step.id, "error", f"{action.name} has no argument {name!r}", fix)
@@ -199,13 +200,13 @@ class _Linter:
                     self._tell(line, step.id, "error", f"argument {name!r}: {error['msg']}", fix)
         for name, domain in action.domains.items():
             for value in _literals(step.args.get(name)):
-                self._member(value, domain, line, step.id, "error")
+                self._member(value, domain, step.lines[f"with.{name}"], step.id, "error")
 
     def _member(self, name: str, domain: str, line: int, step: str, level: Level) -> None:
         members = self.inventory.domain(domain)
         if members and name not in members and not (name == "*" and not step):
             fix = f"use a {domain} of the inventory{nearest(name, members)}"
-            self._tell(line, step, level, f"{name!r} is not a {domain} in the inventory", fix)
+            self._tell(line, step, level, f"{name!r} is no {domain} in the inventory", fix)
 
     def _risks(self, number: int, step: Step, action: Action) -> None:
         if action.risk is Risk.READ:

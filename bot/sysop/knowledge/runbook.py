@@ -49,7 +49,7 @@ _CONFIDENCE: Final = ("low", "medium", "high")
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One call. `lines` tells where each of its keys stands, `section` under which heading."""
+    """One call. `lines` tells where its keys stand (`within`, `with.service`), `section` under which heading."""
 
     id: str
     action: str
@@ -325,7 +325,7 @@ class _Fields:
             note=" ".join(self.text("note", "").split()),
             section=self.block.section,
             line=self.block.line,
-            lines={key: self.line(key) for key in self.values},
+            lines={key: self.line(key) for key in self.values} | self._argument_lines(),
         )
 
     def ending(self) -> Ending:
@@ -447,6 +447,9 @@ class _Fields:
         if not isinstance(given, dict):
             self.refuse("with", "with must be a mapping", "write the arguments as `name: value` lines below it")
         return {name: self._value(value, ("with", name)) for name, value in given.items()}
+
+    def _argument_lines(self) -> dict[str, int]:
+        return {f"with.{p[1]}": line for p, line in self._lines.items() if len(p) == 2 and p[0] == "with"}
 
     def _value(self, value: Any, place: yamlsafe.Place) -> Value:
         if isinstance(value, str):

@@ -10,7 +10,8 @@ from typing import Any
 from sysop.errors import LeaseLost, Parked, ReplayMismatch, RunCancelled, StoreError
 from sysop.extension import Planner
 from sysop.gate import approvals as life
-from sysop.gate.gate import Gate, Probe
+from sysop.gate.desk import Probe
+from sysop.gate.gate import Gate
 from sysop.host import Host
 from sysop.inventory import Inventory
 from sysop.model import Conclusion, Run, RunState, new_id
