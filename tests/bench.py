@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from lab import Lab, LabPlugin
-
 from sysop import app as composition
 from sysop import host as plugin_host
 from sysop.app import App

@@ -11,10 +11,9 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-import bench  # noqa: E402
-import postgres  # noqa: E402
-
-from sysop.store.store import Store  # noqa: E402
+import bench
+import postgres
+from sysop.store.store import Store
 
 NOT_RUN = pytest.StashKey[set[str]]()
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+
+from starlette.applications import Starlette
 
 from sysop import host as plugin_host
 from sysop.agent.direct_planner import DirectPlanner
@@ -21,7 +24,9 @@ from sysop.gate.people import People
 from sysop.gate.policy import Policy
 from sysop.host import Host
 from sysop.incidents.lifecycle import Lifecycle
+from sysop.inventory import nearest
 from sysop.knowledge.index import Index
+from sysop.knowledge.lint import errors, lint
 from sysop.model import Request, new_id
 from sysop.paths import data
 from sysop.runner.advance import Advance
@@ -30,6 +35,7 @@ from sysop.service import Service
 from sysop.settings import Person, Secrets, Settings
 from sysop.store import schema
 from sysop.store.store import Store
+from sysop.surfaces.webhooks import Webhooks
 
 
 def _no_probe(_point: str) -> None:
@@ -54,6 +60,7 @@ class App:
     index: Index
     planners: Planners
     runner: LocalRunner
+    ready: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def begin(self) -> None:
         """Become the runner: take the lock, bring the embedded database up to date, start the plugins, go to work."""
@@ -68,6 +75,24 @@ class App:
         """Drain and let go of everything `begin` took."""
         await self.runner.stop()
         self.host.stop(self.contexts.for_plugin)
+
+    def webhooks(self) -> Starlette:
+        """Return the HTTP application: alerts in, and the health of this process."""
+        sources = self.host.alert_sources()
+        tokens = self.settings.webhooks.tokens
+        for name in tokens:
+            if name not in sources:
+                raise SettingsError(f"webhooks.tokens.{name}: there is no such source{nearest(name, sources)}")
+        resolved = {name: self.secrets.resolve(ref, f"webhooks.tokens.{name}") for name, ref in tokens.items()}
+        limit = self.settings.webhooks.max_body_bytes
+        return Webhooks(self.store, self.lifecycle, sources, resolved, limit, self.ready.is_set).app()
+
+    def set_ready(self, ready: bool) -> None:
+        """Say whether this process takes work, for `/readyz`."""
+        if ready:
+            self.ready.set()
+        else:
+            self.ready.clear()
 
     async def close(self) -> None:
         """Close connections."""
@@ -93,6 +118,11 @@ class Planners:
     def add(self, name: str, build: Callable[[], Planner]) -> None:
         """Offer one more planner."""
         self._build[name] = build
+
+    def prefer(self, name: str) -> None:
+        """Let a planner work on every request that names none."""
+        self._check(name)
+        self._default = name
 
     def name_for(self, request: Request) -> str:
         """Return which planner works on a request."""
@@ -122,7 +152,9 @@ def build(
     known = People(people or (lambda: settings.people))
     policy = Policy(settings.policy)
     gate = Gate(store, host, policy, known, contexts, settings.budgets, probe)
-    index = Index.load(runbook_folders(settings, host))
+    index = Index.load(
+        runbook_folders(settings, host), check=lambda page: errors(lint(page, host.actions, contexts.inventory))
+    )
     planners = _planners(settings, host, index, contexts)
     service = Service(store, known, planners.name_for)
     lifecycle = Lifecycle(store, contexts.inventory, settings.incidents, planners.name_for)

@@ -21,12 +21,12 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from sqlalchemy import select
+
 import bench
 import postgres
 from crash import worker
 from lab import lines
-from sqlalchemy import select
-
 from sysop.model import Actor, EffectState, Origin, Request
 from sysop.store import approvals, audit, effects, runs
 from sysop.store import tables as t
@@ -58,7 +58,8 @@ class Tally:
             f"{self.kills} kills, {self.lives} lives, {self.runs} runs, {self.actions} actions, "
             f"{self.acknowledged} acknowledged entries: {self.lost} lost audit entries, "
             f"{self.duplicated} duplicated effects, {self.unaudited} unaudited effects; "
-            f"{self.unknown} unknown, {self.stuck} stuck, chain {self.chain_problem or 'verified'}; {self.seconds:.0f} s"
+            f"{self.unknown} unknown, {self.stuck} stuck, chain {self.chain_problem or 'verified'}; "
+            f"{self.seconds:.0f} s"
         )
 
 

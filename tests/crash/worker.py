@@ -12,7 +12,6 @@ from typing import Any
 
 import bench
 from lab import Lab, _append
-
 from sysop.errors import ActionRefused
 from sysop.extension import Toolbox
 from sysop.model import AuditEntry, Conclusion, Run
@@ -101,6 +100,4 @@ async def _live(life: Life) -> None:
 
 async def _all_over(app: Any) -> bool:
     found = await app.store.read(lambda conn: runs.newest(conn, 1000))
-    return all(
-        run.state in FINAL or (run.waiting_for or "").startswith(("unknown:", "approval:")) for run in found
-    )
+    return all(run.state in FINAL or (run.waiting_for or "").startswith(("unknown:", "approval:")) for run in found)

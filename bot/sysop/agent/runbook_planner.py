@@ -107,12 +107,13 @@ def _changed(plan: Mapping[str, Any], runbook: Runbook | None) -> Conclusion:
     what = "is gone" if runbook is None else f"has changed (now {runbook.digest[:12]})"
     return _hand_over(
         f"{plan['runbook']} {what} since this run began to follow it at {str(plan['digest'])[:12]}. "
-        "What was done so far is in the ledger; nothing more was done."
+        "What was done so far is in the ledger; nothing more was done.",
+        basis="the digest in the run's plan",
     )
 
 
-def _hand_over(text: str) -> Conclusion:
-    return Conclusion(summary=text, resolved=False, basis="nothing was measured", escalate=text)
+def _hand_over(text: str, basis: str = "nothing was measured") -> Conclusion:
+    return Conclusion(summary=text, resolved=False, basis=basis, escalate=text)
 
 
 class _Stop(Exception):
@@ -311,7 +312,7 @@ class _Walk:
         return {
             "incident": self.incident,
             "alert": alerts[0] if alerts else _alert_view({"firing": False}),
-            "params": {**self.run.request.get("args", {}), "text": self.run.text},
+            "params": {**(self.run.request.get("args") or {}), "text": self.run.text},
             "now": self.clock,
             "steps": self.steps,
         }

@@ -6,7 +6,6 @@ is what `lint` tells.
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import re
 from collections.abc import Iterator, Mapping
@@ -19,6 +18,7 @@ from sysop.errors import RunbookError
 from sysop.inventory import nearest
 from sysop.knowledge import expression
 from sysop.knowledge.expression import Expression
+from sysop.knowledge.page import Block, Page, Section
 
 ESCALATE: Final = "escalate"
 CONTINUE: Final = "continue"
@@ -34,8 +34,6 @@ Text = str | Expression
 _ID: Final = re.compile(r"[a-z_][a-z0-9_]*")
 _DURATION: Final = re.compile(r"(\d{1,6})(s|m|h)")
 _UNITS: Final = {"s": 1_000, "m": 60_000, "h": 3_600_000}
-_FENCE: Final = re.compile(r"( {0,3})(`{3,}|~{3,})[ \t]*([^`]*?)[ \t]*")
-_HEADING: Final = re.compile(r" {0,3}(#{1,6})[ \t]+(.*?)[ \t]*#*[ \t]*")
 _RESERVED: Final = frozenset({ESCALATE, CONTINUE})
 
 _FRONT: Final = ("title", "alerts", "services", "environments", "owner", "reviewed", "autonomy")
@@ -92,16 +90,6 @@ class Ending:
 
 
 @dataclass(frozen=True, slots=True)
-class Section:
-    """A heading with its text; `slug` is what a citation points at."""
-
-    title: str
-    slug: str
-    text: str
-    line: int
-
-
-@dataclass(frozen=True, slots=True)
 class Runbook:
     """One page. `path` is how it is cited, `digest` the SHA-256 of its bytes."""
 
@@ -142,21 +130,6 @@ def parse(content: bytes | str, path: str) -> Runbook:
     return _Parser(path, text.replace("\r\n", "\n").split("\n")).runbook(hashlib.sha256(data).hexdigest())
 
 
-def slug(title: str) -> str:
-    """Return the anchor GitHub gives a heading."""
-    return re.sub(r"[^\w\- ]", "", title.lower()).strip().replace(" ", "-")
-
-
-@dataclass(frozen=True, slots=True)
-class _Block:
-    """A fenced block a machine reads."""
-
-    kind: str
-    text: str
-    section: str
-    line: int
-
-
 @dataclass(frozen=True, slots=True)
 class _Parser:
     path: str
@@ -164,7 +137,7 @@ class _Parser:
 
     def runbook(self, digest: str) -> Runbook:
         front, lines, body = self._front()
-        page = _Page(self.path, self.source, body)
+        page = Page(self.path, self.source, body)
         page.read()
         steps = tuple(_Fields(self.path, block).step() for block in page.blocks if block.kind == "step")
         endings = tuple(_Fields(self.path, block).ending() for block in page.blocks if block.kind == "conclude")
@@ -190,7 +163,7 @@ class _Parser:
         end = next((n for n, line in enumerate(self.source[1:], 1) if line.rstrip() == "---"), None)
         if end is None:
             raise RunbookError(f"{self.path}:1: the front matter does not end; put a line `---` after it")
-        front = _Fields(self.path, _Block("front matter", "\n".join(self.source[1:end]), "", 2))
+        front = _Fields(self.path, Block("front matter", "\n".join(self.source[1:end]), "", 2))
         front.only(_FRONT)
         if (autonomy := front.text("autonomy", "ask")) != "ask":
             fix = "write `autonomy: ask`; without a person it cannot run yet" if autonomy == "auto" else "write `ask`"
@@ -198,104 +171,10 @@ class _Parser:
         return front, {n: front.line(n) for n in front.values}, end + 1
 
 
-@dataclass(slots=True)
-class _Page:
-    """The Markdown below the front matter: headings, prose and the blocks a machine reads."""
-
-    path: str
-    source: list[str]
-    start: int
-    blocks: list[_Block] = field(default_factory=list)
-    sections: list[Section] = field(default_factory=list)
-    _fence: re.Match[str] | None = None
-    _opened: int = 0
-    _comment: bool = False
-    _slugs: dict[str, int] = field(default_factory=dict)
-    _heading: tuple[str, str, int] = ("", "", 0)
-    _text: list[str] = field(default_factory=list)
-
-    def read(self) -> None:
-        for number in range(self.start, len(self.source)):
-            self._line(self.source[number], number)
-        if self._fence is not None:
-            raise RunbookError(
-                f"{self.path}:{self._opened + 1}: the block does not end; close it with {self._fence[2]}"
-            )
-        self._close_section()
-
-    def _line(self, line: str, number: int) -> None:
-        if self._fence is not None:
-            self._text.append(line)
-            if _closes(line, self._fence[2]):
-                self._close_fence(self._fence, number)
-            return
-        found = _FENCE.fullmatch(line)
-        self._refuse_hidden(line, found, number)
-        if found is not None:
-            self._fence, self._opened = found, number
-            self._text.append(line)
-        elif (heading := _HEADING.fullmatch(line)) and not self._comment:
-            self._close_section()
-            self._heading = (heading[2], self._unique(slug(heading[2])), number + 1)
-        else:
-            self._comment = _in_comment(line, self._comment)
-            self._text.append(line)
-
-    def _refuse_hidden(self, line: str, found: re.Match[str] | None, number: int) -> None:
-        """A step must look like one to the person who reviews the page: no near misses, nothing out of sight."""
-        where = f"{self.path}:{number + 1}"
-        info = (
-            found[3] if found else line.strip().lstrip("`~>-*+0123456789. \t") if re.search("```|~~~", line) else ""
-        ).strip()
-        word = info.split()[0].lower() if info else ""
-        meant = "conclude" if word == "conclusion" else next(iter(difflib.get_close_matches(word, _KINDS, 1, 0.85)), "")
-        if not meant:
-            return
-        if found is None or found[1]:
-            raise RunbookError(f"{where}: a {meant} block must not be indented or quoted; begin it in the first column")
-        if info != meant:
-            raise RunbookError(f"{where}: {info!r} is not a kind of block; write ```{meant}")
-        if self._comment:
-            raise RunbookError(f"{where}: a {meant} block inside a comment is invisible to readers; take it out")
-
-    def _close_fence(self, fence: re.Match[str], number: int) -> None:
-        kind = fence[3].strip()
-        if kind in _KINDS:
-            text = "\n".join(self.source[self._opened + 1 : number])
-            self.blocks.append(_Block(kind, text, self._heading[1], self._opened + 2))
-        self._fence = None
-
-    def _close_section(self) -> None:
-        title, name, line = self._heading
-        text = "\n".join(self._text).strip()
-        if title or text:
-            self.sections.append(Section(title, name, text, line or self.start + 1))
-        self._text = []
-
-    def _unique(self, name: str) -> str:
-        count = self._slugs.get(name, 0)
-        self._slugs[name] = count + 1
-        return f"{name}-{count}" if count else name
-
-
-_KINDS: Final = ("step", "conclude")
-
-
-def _closes(line: str, fence: str) -> bool:
-    stripped = line.strip()
-    return len(stripped) >= len(fence) and set(stripped) == {fence[0]} and not line.startswith("    ")
-
-
-def _in_comment(line: str, inside: bool) -> bool:
-    for mark in re.findall(r"<!--|-->", line):
-        inside = mark == "<!--"
-    return inside
-
-
 class _Fields:
     """The keys of one block, read one by one with a message for each way to get them wrong."""
 
-    def __init__(self, path: str, block: _Block) -> None:
+    def __init__(self, path: str, block: Block) -> None:
         self.path = path
         self.block = block
         document = yamlsafe.read(block.text, name=path, error=RunbookError, first_line=block.line)

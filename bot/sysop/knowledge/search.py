@@ -14,7 +14,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from sysop.knowledge.runbook import Runbook, Section
+from sysop.knowledge.page import Section
+from sysop.knowledge.runbook import Runbook
 
 MIN_CONFIDENCE: Final = 0.5
 _K1, _B = 1.2, 0.75  # the usual values of BM25

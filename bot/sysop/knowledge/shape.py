@@ -190,7 +190,8 @@ def _member(base: Shape, name: str, node: syntax.Node, report: Report) -> Shape:
     if base.kind == "list":
         report(f"{where} is a list, it has no field {name!r}", "take an entry first: `[0]`, argmax() or a macro")
     elif base.kind in ("string", "bool", "int", "double"):
-        report(f"{where} is {'an int' if base.kind == 'int' else 'a ' + base.kind}, it has no field {name!r}", f"leave `.{name}` out")
+        kind = "an int" if base.kind == "int" else f"a {base.kind}"
+        report(f"{where} is {kind}, it has no field {name!r}", f"leave `.{name}` out")
     return ANY
 
 

@@ -1,0 +1,58 @@
+"""An ASGI server inside our own loop."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from typing import Any
+
+from sysop.errors import SettingsError
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Listen, on a free port where the port is 0. Raises SettingsError where it is taken."""
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        listener.listen(128)
+    except OSError as bad:
+        listener.close()
+        raise SettingsError(f"webhooks: cannot listen on {host}:{port}: {bad.strerror}; set webhooks.port") from bad
+    return listener
+
+
+class Server:
+    """Serves on a listening socket until `stop`."""
+
+    def __init__(self, app: Any, listener: socket.socket) -> None:
+        self._app = app
+        self._listener = listener
+        self._server: Any = None
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> str:
+        """Serve, and return the address."""
+        import uvicorn
+
+        config = uvicorn.Config(
+            self._app, log_level="warning", access_log=False, lifespan="off", timeout_graceful_shutdown=5, ws="none"
+        )
+        self._server = _quiet(uvicorn.Server)(config)
+        self._task = asyncio.create_task(self._server.serve(sockets=[self._listener]))
+        # The socket listens already: a request that comes before uvicorn has started waits in its backlog.
+        host, port = self._listener.getsockname()[:2]
+        return f"http://{host}:{port}"
+
+    async def stop(self) -> None:
+        """Stop listening and finish the requests under way."""
+        if self._server is not None and self._task is not None:
+            self._server.should_exit = True
+            await self._task
+
+
+def _quiet(server: Any) -> Any:
+    """Return the server class without its own signal handlers: the process has one owner."""
+    from contextlib import nullcontext
+
+    return type("Server", (server,), {"capture_signals": lambda self: nullcontext()})

@@ -1,0 +1,314 @@
+"""Pipelines as commands on this machine. The folder of a build is the truth; no process needs to live for it."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from sysop.api import ActionFailed, InvalidCall
+from sysop_plugins.cicd import local_build
+from sysop_plugins.cicd.local.records import Record, Spec, build_id, create, folder_of, folders, read
+from sysop_plugins.cicd.provider import Build, Deploy, Found, Live, Pipeline, Rollout
+from sysop_plugins.cicd.settings import PLACEHOLDER, PipelineSettings, Settings
+
+LOG_BYTES = 64 * 1024
+_VALUE = re.compile(r"[A-Za-z0-9._:/@+][A-Za-z0-9._:/@+-]{0,199}")  # no leading dash: it would be an option
+_TERMINAL = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f]")
+_STALE = 60_000  # a claim not started for so long was left behind by a process that died
+_LOCK_WAIT = 5.0
+_SPAWN_WAIT = 20.0
+
+
+class LocalProvider:
+    """The provider over one folder of builds. Any number of processes may use the same folder."""
+
+    def __init__(self, root: Path, settings: Settings) -> None:
+        self._root = root.absolute()
+        self._settings = settings
+        self._pipelines = settings.local.pipelines
+
+    async def list_pipelines(self) -> tuple[Pipeline, ...]:
+        """Return every pipeline, by name."""
+        return tuple(
+            Pipeline(name=name, description=p.description, parameters=p.parameters, deploys=p.deploys)
+            for name, p in sorted(self._pipelines.items())
+        )
+
+    async def trigger(
+        self, key: str, pipeline: str, parameters: Mapping[str, str], *, by: str, change: str = ""
+    ) -> Build:
+        """Start a build. The same key gives the build it started before; with other parameters it is an error."""
+        return (await asyncio.to_thread(self._start, key, pipeline, parameters, by, change)).build
+
+    async def deploy(self, key: str, service: str, version: str, *, by: str, change: str = "") -> Rollout:
+        """Start the build that brings a version live. Refused while another deploy of the service is under way."""
+        pipeline = self._settings.pipeline_of(service)
+        parameters = {"service": service, "version": version}
+        return (await asyncio.to_thread(self._start, key, pipeline, parameters, by, change)).rollout()
+
+    async def cancel(self, build: str, *, by: str) -> Build:
+        """Ask for a build to stop. Raises ActionFailed when it has already ended otherwise."""
+        return await asyncio.to_thread(self._cancel, build, by)
+
+    async def status(self, build: str) -> Build:
+        """Return a build as it is now."""
+        return (await asyncio.to_thread(read, folder_of(self._root, build))).build
+
+    async def logs(self, build: str, lines: int) -> str:
+        """Return the last lines a build wrote, at most 64 KiB, without the codes that move a terminal's cursor."""
+        return await asyncio.to_thread(_tail, folder_of(self._root, build) / "log", lines)
+
+    async def unfinished(self) -> tuple[Build, ...]:
+        """Return the builds queued or running, oldest first."""
+        return tuple(r.build for r in await asyncio.to_thread(self._unfinished))
+
+    async def recent_deploys(self, service: str | None, minutes: int) -> tuple[Deploy, ...]:
+        """Return the deploys of the last minutes in any state, newest first."""
+        return await asyncio.to_thread(self._recent_deploys, service, minutes)
+
+    async def history(self, service: str) -> tuple[Deploy, ...]:
+        """Return the deploys of a service that succeeded, in the order they came live."""
+        return await asyncio.to_thread(self._history, service)
+
+    async def live_version(self, service: str) -> Live:
+        """Return what is live by the records of successful deploys."""
+        deploys = await self.history(service)
+        if not deploys:
+            return Live(service=service)
+        last = deploys[-1]
+        return Live(
+            service=service, version=last.version, since=last.at, build=last.build, by=last.by, change=last.change
+        )
+
+    async def find(self, key: str) -> Found:
+        """Tell whether the key started a build, for after a crash. Not done stays not done unless asked again."""
+        return await asyncio.to_thread(self._find, key)
+
+    def _start(self, key: str, name: str, parameters: Mapping[str, str], by: str, change: str) -> Record:
+        pipeline = self._pipeline(name)
+        _check_values(name, pipeline, parameters)
+        self._root.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if pipeline.deploys:
+            with _locked(self._root / ".claims"):  # two deploys of a service must not both find the place free
+                record = self._claim(key, name, parameters, by, change)
+        else:
+            record = self._claim(key, name, parameters, by, change)
+        if record.build.state == "queued":
+            record = _spawn(record.folder)
+        if record.build.started_at is None:
+            raise ActionFailed(f"{record.build.id}: {record.build.reason}")
+        return record
+
+    def _claim(self, key: str, name: str, parameters: Mapping[str, str], by: str, change: str) -> Record:
+        """Return the key's build, made now unless it is there. Raises ActionFailed where it must not be started."""
+        folder = self._root / build_id(key)
+        deploys = self._pipelines[name].deploys
+        if deploys and not (folder / "started").exists():
+            self._make_way(parameters["service"], folder.name)
+        if not folder.is_dir():
+            previous = self._live(parameters["service"]) if deploys else None
+            create(self._root, self._spec(folder, key, name, parameters, previous, by, change))
+        record = read(folder)
+        if (record.spec.key, record.spec.pipeline, record.spec.parameters) != (key, name, dict(parameters)):
+            raise ActionFailed(
+                f"key {key!r} already names {folder.name} of pipeline {record.spec.pipeline} with other parameters"
+            )
+        return record
+
+    def _spec(
+        self,
+        folder: Path,
+        key: str,
+        name: str,
+        parameters: Mapping[str, str],
+        previous: str | None,
+        by: str,
+        change: str,
+    ) -> Spec:
+        pipeline = self._pipelines[name]
+        return Spec(
+            key=key,
+            pipeline=name,
+            parameters=dict(parameters),
+            command=tuple(PLACEHOLDER.sub(lambda m: parameters[m[1]], part) for part in pipeline.command),
+            directory=str(pipeline.directory or folder / "work"),
+            environment=_environment(folder.name, name, parameters),
+            timeout_seconds=pipeline.timeout_seconds,
+            deploys=pipeline.deploys,
+            previous=previous,
+            change=change,
+            requested_by=by,
+            created_at=local_build.now(),
+        )
+
+    def _make_way(self, service: str, own: str) -> None:
+        """Raise ActionFailed while another deploy of the service is under way; close claims nobody will start."""
+        for other in self._unfinished():
+            if not other.deploys or other.service != service or other.build.id == own:
+                continue
+            stale = other.build.state == "queued" and other.build.created_at < local_build.now() - _STALE
+            if stale and _abandon(other.folder, "it was never started and another deploy came first"):
+                continue
+            raise ActionFailed(
+                f"{service}: {other.build.id} of version {other.spec.parameters['version']} is still "
+                f"{other.build.state}; wait for it or cancel it"
+            )
+
+    def _cancel(self, build: str, by: str) -> Build:
+        folder = folder_of(self._root, build)
+        found = read(folder).build
+        if found.state == "queued":
+            _abandon(folder, f"cancelled by {by}")
+            found = read(folder).build
+        if found.state == "running":
+            local_build.write(folder / "cancel", {"by": by, "at": local_build.now()})
+            return read(folder).build
+        if found.state != "cancelled":
+            raise ActionFailed(f"{build} has already {found.state}; there is nothing to cancel")
+        return found
+
+    def _pipeline(self, name: str) -> PipelineSettings:
+        found = self._pipelines.get(name)
+        if found is None:
+            known = ", ".join(sorted(self._pipelines)) or "none; declare them under plugins.cicd.local.pipelines"
+            raise InvalidCall(f"pipeline: there is no pipeline {name!r}; there are: {known}")
+        return found
+
+    def _unfinished(self) -> list[Record]:
+        records = [read(f) for f in folders(self._root) if not (f / "result.json").exists()]
+        return sorted((r for r in records if not r.build.finished), key=lambda r: r.build.created_at)
+
+    def _recent_deploys(self, service: str | None, minutes: int) -> tuple[Deploy, ...]:
+        since = local_build.now() - minutes * 60_000
+        touched = [f for f in folders(self._root) if f.stat().st_mtime_ns // 1_000_000 >= since]
+        records = [r for r in map(read, touched) if r.deploys and service in (None, r.service)]
+        deploys = [r.deploy() for r in records]
+        return tuple(sorted((d for d in deploys if d.at >= since), key=lambda d: (d.at, d.build), reverse=True))
+
+    def _history(self, service: str) -> tuple[Deploy, ...]:
+        records = [read(f) for f in folders(self._root) if (f / "result.json").exists()]
+        deploys = [r.deploy() for r in records if r.deploys and r.service == service and r.build.state == "succeeded"]
+        return tuple(sorted(deploys, key=lambda d: (d.at, d.build)))
+
+    def _live(self, service: str) -> str | None:
+        deploys = self._history(service)
+        return deploys[-1].version if deploys else None
+
+    def _find(self, key: str) -> Found:
+        if not self._root.parent.is_dir():
+            return Found(state="unknown", detail=f"the folder of builds {self._root} cannot be reached")
+        folder = self._root / build_id(key)
+        if not folder.is_dir():
+            return Found(state="not_done", detail="no build was asked for under this key")
+        try:
+            record = read(folder)
+        except ActionFailed as unreadable:
+            return Found(state="unknown", detail=str(unreadable))
+        if record.build.started_at is None:
+            return Found(state="not_done", detail=f"{folder.name} was asked for, but never started", build=record.build)
+        return Found(
+            state="done",
+            detail=f"{folder.name} was started and is {record.build.state}",
+            build=record.build,
+            rollout=record.rollout() if record.deploys else None,
+        )
+
+
+def command_path() -> str:
+    """Return where commands are looked for."""
+    return os.pathsep.join(os.get_exec_path())
+
+
+def _environment(build: str, pipeline: str, parameters: Mapping[str, str]) -> dict[str, str]:
+    """Return all a command gets to see of the environment: what Sysop itself was started with stays with Sysop."""
+    return {
+        "PATH": command_path(),
+        "HOME": str(Path.home()),
+        "LANG": "C.UTF-8",
+        "SYSOP_BUILD_ID": build,
+        "SYSOP_BUILD_PIPELINE": pipeline,
+        **{f"SYSOP_BUILD_{name.upper()}": value for name, value in parameters.items()},
+    }
+
+
+def _check_values(name: str, pipeline: PipelineSettings, parameters: Mapping[str, str]) -> None:
+    declared = ", ".join(pipeline.parameters) or "none"
+    for given in parameters:
+        if given not in pipeline.parameters:
+            raise InvalidCall(f"parameters.{given}: pipeline {name} does not take it; it takes: {declared}")
+    for needed in pipeline.parameters:
+        if needed not in parameters:
+            raise InvalidCall(f"parameters.{needed}: is missing; pipeline {name} takes: {declared}")
+        if not _VALUE.fullmatch(parameters[needed]):
+            raise InvalidCall(
+                f"parameters.{needed}: {parameters[needed]!r} may only have letters, digits and . _ : / @ + - , "
+                "at most 200, and must not start with -"
+            )
+
+
+def _spawn(folder: Path) -> Record:
+    """Let a supervisor of its own take the build. However this ends, it is known whether the build is executed."""
+    with suppress(subprocess.TimeoutExpired):
+        subprocess.run(  # noqa: S603  our own script
+            [sys.executable, "-I", "-S", local_build.__file__, str(folder)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd="/",
+            env={"PATH": command_path(), "LANG": "C.UTF-8"},
+            start_new_session=True,
+            timeout=_SPAWN_WAIT,
+            check=False,
+        )
+    if _abandon(folder, "its supervisor did not start"):
+        raise ActionFailed(f"{folder.name}: the supervisor did not start; nothing was executed")
+    return read(folder)
+
+
+def _abandon(folder: Path, reason: str) -> bool:
+    """Make sure that a build is never executed. False when it was started already."""
+    return local_build.write_once(folder / "started", {"at": local_build.now(), "abandoned": reason})
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    descriptor = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
+    try:
+        deadline = time.monotonic() + _LOCK_WAIT
+        while not _take(descriptor):
+            if time.monotonic() > deadline:
+                raise ActionFailed(f"{path} is held by another process; nothing was started")
+            time.sleep(0.01)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _take(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _tail(log: Path, lines: int) -> str:
+    try:
+        with log.open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(0, size - LOG_BYTES))
+            raw = file.read(LOG_BYTES)
+    except FileNotFoundError:
+        return ""
+    kept = raw if size <= LOG_BYTES else raw.partition(b"\n")[2] or raw  # not half a line
+    text = _TERMINAL.sub("", kept.decode("utf-8", "replace").replace("\r\n", "\n"))
+    tail = "\n".join(text.rstrip("\n").split("\n")[-lines:])
+    return tail.encode()[-LOG_BYTES:].decode("utf-8", "ignore")  # a replaced byte takes three

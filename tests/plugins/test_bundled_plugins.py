@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+import pytest
+
+from sysop.api import Risk
+from sysop.errors import SettingsError
+from sysop.host import load
+
+BUNDLED = ("alertmanager", "cicd", "inventory", "metrics")
+
+
+def test_every_bundled_plugin_loads_without_any_settings():
+    host = load({}, required=BUNDLED)
+    assert {line.name: line.problem for line in host.report if line.name in BUNDLED} == dict.fromkeys(BUNDLED)
+    assert "alertmanager" in host.alert_sources()
+    assert {plugin for plugin, _ in host.health_checks()} >= {"cicd", "inventory", "metrics"}
+
+
+def test_only_starting_stopping_and_deploying_are_changes():
+    host = load({}, required=BUNDLED)
+    ours = {name: action for name, action in host.actions.items() if action.plugin in BUNDLED}
+    assert {name: action.target for name, action in ours.items() if action.risk is not Risk.READ} == {
+        "cicd.trigger": "pipeline:{pipeline}",
+        "cicd.cancel": "build:{build}",
+        "cicd.deploy": "service:{service}",
+        "cicd.rollback": "service:{service}",
+    }
+    assert all(ours[a.undo] for a in ours.values() if a.undo), "what undoes an action is an action"
+
+
+@pytest.mark.parametrize(
+    ("section", "says"),
+    [
+        ({"metrics": {"adress": "http://x"}}, r"plugins\.metrics\.adress"),
+        ({"cicd": {"local": {"pipelines": {"p": {"command": ["/bin/true", "{x}"]}}}}}, r"plugins\.cicd.*add x"),
+    ],
+)
+def test_a_wrong_section_is_named_by_its_place(section, says):
+    with pytest.raises(SettingsError, match=says):
+        load(section)
