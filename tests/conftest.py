@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -42,16 +43,34 @@ def postgres_server(request: pytest.FixtureRequest) -> Iterator[str]:
 _count = iter(range(1_000_000))
 
 
+@pytest.fixture(scope="session")
+def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return an empty, migrated SQLite database, to be copied."""
+    file = tmp_path_factory.mktemp("migrated") / "sysop.db"
+    bench.upgrade(f"sqlite:///{file}")
+    return file
+
+
+@pytest.fixture(scope="session")
+def migrated_database(postgres_server: str) -> str:
+    """Return the name of an empty, migrated PostgreSQL database, to be copied."""
+    name = f"sysop_{os.getpid()}_migrated"
+    bench.upgrade(postgres.fresh_database(postgres_server, name))
+    return name
+
+
 @pytest.fixture(params=["sqlite", "postgres"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """Return the URL of an empty, migrated database of each kind."""
     if request.param == "sqlite":
-        fresh = f"sqlite:///{tmp_path / 'sysop.db'}"
-    else:
-        server = request.getfixturevalue("postgres_server")
-        fresh = postgres.fresh_database(server, f"sysop_{os.getpid()}_{next(_count)}")
-    bench.upgrade(fresh)
-    return fresh
+        file = tmp_path / "sysop.db"
+        shutil.copy(request.getfixturevalue("migrated_file"), file)
+        yield f"sqlite:///{file}"
+        return
+    server, template = request.getfixturevalue("postgres_server"), request.getfixturevalue("migrated_database")
+    name = f"sysop_{os.getpid()}_{next(_count)}"
+    yield postgres.fresh_database(server, name, template)
+    postgres.drop_database(server, name)
 
 
 @pytest.fixture

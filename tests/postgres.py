@@ -84,11 +84,22 @@ def _wheel() -> Iterator[str]:
         running.cleanup()
 
 
-def fresh_database(url: str, name: str) -> str:
-    """Create an empty database and return its URL."""
+def fresh_database(url: str, name: str, template: str = "template1") -> str:
+    """Create an empty database, or a copy of another, and return its URL."""
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
-        connection.execute(f'CREATE DATABASE "{name}"')
+        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+    return database_url(url, name)
+
+
+def database_url(url: str, name: str) -> str:
+    """Return the URL of another database of the same server."""
     head, _, tail = url.rpartition("/")
     query = tail.partition("?")[2]
     return f"{head}/{name}{f'?{query}' if query else ''}"
+
+
+def drop_database(url: str, name: str) -> None:
+    """Remove a database, whoever is still connected."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')

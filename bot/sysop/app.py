@@ -13,6 +13,8 @@ from starlette.applications import Starlette
 
 from sysop import host as plugin_host
 from sysop.agent.direct_planner import DirectPlanner
+from sysop.agent.llm_planner import LlmPlanner
+from sysop.agent.prompts import runbooks as pages
 from sysop.agent.runbook_planner import RunbookPlanner
 from sysop.errors import InvalidRequest, SettingsError
 from sysop.extension import Planner
@@ -65,11 +67,15 @@ class App:
     async def begin(self) -> None:
         """Become the runner: take the lock, bring the embedded database up to date, start the plugins, go to work."""
         self.runner.take()
-        if self.store.embedded:
-            schema.ensure(self.store.url)
-        await self.store.check()
-        self.host.start(self.contexts.for_plugin)
-        await self.runner.start()
+        try:
+            if self.store.embedded:
+                schema.ensure(self.store.url)
+            await self.store.check()
+            self.host.start(self.contexts.for_plugin)
+            await self.runner.start()
+        except BaseException:
+            await self.runner.stop()
+            raise
 
     async def end(self) -> None:
         """Drain and let go of everything `begin` took."""
@@ -96,6 +102,7 @@ class App:
 
     async def close(self) -> None:
         """Close connections."""
+        await self.planners.close()
         await self.http.close()
         await self.store.close()
 
@@ -118,6 +125,12 @@ class Planners:
     def add(self, name: str, build: Callable[[], Planner]) -> None:
         """Offer one more planner."""
         self._build[name] = build
+
+    async def close(self) -> None:
+        """Close what the planners opened."""
+        for planner in self._built.values():
+            if isinstance(planner, LlmPlanner):
+                await planner.close()
 
     def prefer(self, name: str) -> None:
         """Let a planner work on every request that names none."""
@@ -155,7 +168,7 @@ def build(
     index = Index.load(
         runbook_folders(settings, host), check=lambda page: errors(lint(page, host.actions, contexts.inventory))
     )
-    planners = _planners(settings, host, index, contexts)
+    planners = _planners(settings, host, index, contexts, secrets)
     service = Service(store, known, planners.name_for)
     lifecycle = Lifecycle(store, contexts.inventory, settings.incidents, planners.name_for)
     worker = f"{socket.gethostname()}:{os.getpid()}:{new_id('w')}"
@@ -192,11 +205,19 @@ def runbook_folders(settings: Settings, host: Host) -> list[Path]:
     return [*shipped, *host.runbook_folders(), *settings.runbooks]
 
 
-def _planners(settings: Settings, host: Host, index: Index, contexts: Contexts) -> Planners:
+def _planners(settings: Settings, host: Host, index: Index, contexts: Contexts, secrets: Secrets) -> Planners:
     def runbook() -> Planner:
         return RunbookPlanner(index, host.actions, contexts.inventory)
 
     build: dict[str, Callable[[], Planner]] = {"direct": DirectPlanner, "runbook": runbook}
     build.update({name: factory.build for name, factory in host.planners().items()})
-    default = settings.runner.planner
-    return Planners("runbook" if default == "auto" else default, build)
+    llm, default = settings.llm, settings.runner.planner
+    if llm.model is not None:
+
+        def key() -> str | None:
+            return secrets.resolve(llm.key, "llm.key") if llm.key else None
+
+        thinker = LlmPlanner(llm, key, runbook(), pages.finder(index, contexts.inventory))
+        build["llm"] = lambda: thinker
+    automatic = "llm" if llm.model is not None else "runbook"
+    return Planners(automatic if default == "auto" else default, build)

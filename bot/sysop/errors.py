@@ -26,6 +26,8 @@ SysopError
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 class SysopError(Exception):
     """Base of every deliberate error; its text is fit to show to a user."""
@@ -80,12 +82,24 @@ class ActionFailed(CallError):
 
 
 class Parked(SysopError):
-    """The run cannot go on now. `wake_at` is in database milliseconds, None means an event wakes it."""
+    """The run cannot go on now. `wake_at` is in database milliseconds, None means an event wakes it.
+
+    `waiting_for` names the event; several are separated by spaces, and each of them wakes the run.
+    """
 
     def __init__(self, message: str, *, waiting_for: str, wake_at: int | None = None) -> None:
         super().__init__(message)
         self.waiting_for = waiting_for
         self.wake_at = wake_at
+
+
+def together(waits: Sequence[Parked]) -> Parked:
+    """Return one reason to park for several: whichever comes first wakes the run."""
+    if len(waits) == 1:
+        return waits[0]
+    times = [wait.wake_at for wait in waits if wait.wake_at is not None]
+    reasons = " ".join(dict.fromkeys(wait.waiting_for for wait in waits))
+    return Parked("; ".join(map(str, waits)), waiting_for=reasons, wake_at=min(times, default=None))
 
 
 class ApprovalRequired(Parked):

@@ -33,9 +33,9 @@ class AlertSource:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """A check's answer. `fix` says what to do when not ok."""
+    """A check's answer: ok, not ok, or None for a part that nobody has set up. `fix` says what to do then."""
 
-    ok: bool
+    ok: bool | None
     detail: str
     fix: str = ""
 

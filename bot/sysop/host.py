@@ -90,6 +90,8 @@ class Host:
             answer: Any
             try:
                 answer = implementation.function(*(given[name] for name in implementation.argnames))
+                if not isinstance(answer, Decision | None):
+                    raise TypeError(f"judge must return a Decision or None, not {type(answer).__name__}")
             except Exception as broken:  # a safety hook that fails must not open the gate
                 log.exception("plugin %s failed to judge %s", implementation.plugin_name, action.name)
                 reason = f"the plugin failed to judge the call: {type(broken).__name__}"
@@ -191,7 +193,7 @@ def _load_one(
             raise PluginError(f"the action {sorted(clash)[0]} exists already")
     except SettingsError:
         raise
-    except Exception as broken:  # a plugin may fail in any way; the report names it
+    except (Exception, SystemExit) as broken:  # a plugin may fail in any way; the report names it
         log.debug("plugin %s is broken", name, exc_info=True)
         if not taken and host.manager.has_plugin(name):
             host.manager.unregister(name=name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
@@ -31,18 +32,20 @@ _PATTERNS: tuple[tuple[str, str], ...] = (
     ("json web token", r"\beyJ[0-9A-Za-z_\-]{8,}\.eyJ[0-9A-Za-z_\-]{8,}\.[0-9A-Za-z_\-]{8,}"),
 )
 _AUTHORIZATION = re2.compile(
-    r"(?i)\b(authorization['\"]?\s*[:=]\s*['\"]?(?:bearer|basic|token)?\s*)[0-9A-Za-z+/=_.\-]{8,}"
+    r"(?i)\b(authorization\\*['\"]?\s*[:=]\s*\\*['\"]?(?:bearer|basic|token)?\s*)[0-9A-Za-z+/=_.\-]{8,}"
 )
 _BEARER = re2.compile(r"(?i)\b(bearer\s+)[0-9A-Za-z+/=_.\-]{16,}")
 _URL_PASSWORD = re2.compile(r"(?i)\b([a-z][a-z0-9+.\-]*://[^\s/:@]*:)[^\s/@]+(@)")
 _KEY_VALUE = re2.compile(
     r"(?i)((?:password|passwd|passphrase|secret|api[_\-]?key|access[_\-]?key|auth[_\-]?token|access[_\-]?token"
-    r"|refresh[_\-]?token|client[_\-]?secret|private[_\-]?key)['\"]?\s*[:=]\s*['\"]?)([^\s'\",;&]{6,})"
+    r"|refresh[_\-]?token|client[_\-]?secret|private[_\-]?key)\\*['\"]?\s*[:=]\s*\\*['\"]?)([^\s'\",;&]{6,})"
 )
+# Words that ordinary lines use too: only a value with a digit in it is taken for a secret.
+_MAYBE = re2.compile(r"(?i)((?:token|pwd|credentials?)\\*['\"]?\s*[:=]\s*\\*['\"]?)([^\s'\",;&]{8,})")
 _COMPILED = tuple((kind, re2.compile(pattern)) for kind, pattern in _PATTERNS)
 _SUSPECT = re2.compile(
     r"(?i)-----BEGIN|AKIA|ASIA|AIza|ya29\.|AccountKey|gh[pousr]_|github_pat|gl(?:pat|rt|dt|cbt|ptt)-|xox|xapp-"
-    r"|hooks\.slack|sk-|[rs]k_|npm_|pypi-|hf_|hv[sbr]\.|SG\.|eyJ|authorization|bearer|://|pass|secret|key|token"
+    r"|hooks\.slack|sk-|[rs]k_|npm_|pypi-|hf_|hv[sbr]\.|SG\.|eyJ|authorization|bearer|://|pass|secret|key|token|pwd|credential"
 )
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
@@ -59,12 +62,25 @@ def redact(text: str, known: Iterable[str] = ()) -> str:
     text = str(_AUTHORIZATION.sub(r"\1[redacted]", text))
     text = str(_BEARER.sub(r"\1[redacted]", text))
     text = str(_URL_PASSWORD.sub(r"\1[redacted]\2", text))
-    return str(_KEY_VALUE.sub(_mask_value, text))
+    text = str(_KEY_VALUE.sub(_mask_value, text))
+    return str(_MAYBE.sub(_mask_if_random, text))
 
 
 def _mask_value(match: Any) -> str:
     whole, name, value = match.group(0), match.group(1), match.group(2)
     return str(whole) if value.startswith("[redacted") else f"{name}[redacted]"
+
+
+def _mask_if_random(match: Any) -> str:
+    return _mask_value(match) if any(c.isdigit() for c in match.group(2)) else str(match.group(0))
+
+
+class RedactingFormatter(logging.Formatter):
+    """Formats log records, exceptions and all, without the secrets in them."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the text of a record."""
+        return redact(super().format(record))
 
 
 @lru_cache(maxsize=256)

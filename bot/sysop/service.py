@@ -7,8 +7,10 @@ from collections.abc import Callable
 from sysop.errors import InvalidRequest, NotAllowed
 from sysop.gate import approvals as life
 from sysop.gate.approvals import Counted
+from sysop.gate.effect import close_open
 from sysop.gate.people import People
 from sysop.model import Actor, EffectState, Request, RunState
+from sysop.redact import redact_value
 from sysop.store import approvals, effects, mode, runs
 from sysop.store.store import Store
 from sysop.store.writer import Tx
@@ -25,6 +27,8 @@ class Service:
     async def submit(self, request: Request, *, delivery: str | None = None) -> str:
         """Queue a run and return its id. `delivery` names the message; the same one twice is refused."""
         planner = self._planner_of(request)
+        if redact_value(request.args) != dict(request.args):
+            raise InvalidRequest("the arguments hold what looks like a credential; name a secret instead")
 
         def unit(tx: Tx) -> str | None:
             if delivery is not None and not approvals.first_delivery(tx, delivery):
@@ -69,7 +73,7 @@ class Service:
             if runs.ask_to_stop(tx, run_id, actor.id):
                 tx.audit(run_id, "run.cancel_requested", actor.id, reason=reason)
                 return "stopping"
-            life.void_open(tx, run_id, "the run was cancelled")
+            close_open(tx, run_id, "the run was cancelled")
             summary = {"summary": f"cancelled by {actor.name}{f': {reason}' if reason else ''}", "resolved": False}
             runs.end(tx, run_id, RunState.CANCELLED, summary, actor.id)
             return "cancelled"

@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import SettingsError as UnreadableEnvironment
 
 from sysop.errors import SettingsError
 from sysop.inventory import Inventory, Service, nearest
@@ -172,6 +173,11 @@ class LlmSettings(_Section):
     max_calls: int = Field(60, ge=1, description="calls a run")
     max_seconds: int = Field(600, ge=1, description="seconds of work a run, waiting for people not counted")
     request_seconds: int = Field(60, ge=1, description="seconds a model request may take")
+    history_tokens: int = Field(
+        60_000,
+        ge=1000,
+        description="above this, old results are shortened in what the model sees; the ledger keeps all",
+    )
 
 
 class EgressSettings(_Section):
@@ -316,6 +322,11 @@ def load(file: Path | None = None, *, named: bool = True, state: Path | None = N
         return Settings(**values)
     except ValidationError as bad:
         raise SettingsError("\n".join(_explain(bad, source))) from None
+    except UnreadableEnvironment as bad:
+        key = "".join(re.findall(r'field "(\w+)"', str(bad)))
+        name = f"SYSOP_{key.upper()}"
+        fix = f"write JSON, or one variable for each key: {name}__KEY"
+        raise SettingsError(f"the environment: {key}: the value of {name} is not valid JSON; {fix}") from None
 
 
 def _read(file: Path, named: bool) -> dict[str, Any]:
@@ -365,7 +376,8 @@ def _explain(bad: ValidationError, source: str) -> Iterator[str]:
 
 
 def _from_file(where: list[str], source: str) -> bool:
-    return source != "the environment" and not (where and f"SYSOP_{'__'.join(where)}".upper() in os.environ)
+    names = (f"SYSOP_{'__'.join(where[: n + 1])}".upper() for n in range(len(where)))
+    return source != "the environment" and not any(name in os.environ for name in names)
 
 
 def _masked(where: list[str], given: Any) -> str:

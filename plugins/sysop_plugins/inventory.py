@@ -84,7 +84,7 @@ def _entry(inventory: Inventory, found: Service) -> ServiceEntry:
 async def _health(ctx: PluginContext) -> Health:
     known = ctx.inventory.services
     if not known:
-        return Health(False, "no service is declared: names are not checked and nothing is correlated", _FIX)
+        return Health(None, "no service is declared: names are not checked and nothing is correlated", _FIX)
     return Health(True, f"{len(known)} services")
 
 

@@ -272,7 +272,7 @@ def _unreadable(bad: Exception) -> ActionFailed:
 async def _health(ctx: PluginContext) -> Health:
     settings: Settings = ctx.settings
     if settings.url is None:
-        return Health(False, "no server is configured: metrics.* will fail", _NO_URL)
+        return Health(None, "no server is configured: metrics.* will fail", _NO_URL)
     fix = f"check that {settings.url} is Prometheus's base URL and can be reached from here"
     try:
         response = await ctx.http.request(

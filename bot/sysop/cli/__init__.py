@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import difflib
 import importlib
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from sysop import __version__
 
@@ -37,7 +40,22 @@ COMMANDS = {
 PLUGIN_GROUP = "sysop.cli"
 
 
-class LazyGroup(click.Group):
+class Group(click.Group):
+    """Says which command was probably meant."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find a command by its name."""
+        name, known = args[0], self.list_commands(ctx)
+        if name not in known and not name.startswith("-") and not ctx.resilient_parsing:
+            close = difflib.get_close_matches(name, known, n=1)
+            meant = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(known)}"
+            raise click.UsageError(f"there is no command {name!r}; {meant}", ctx)
+        return super().resolve_command(ctx, args)
+
+
+class LazyGroup(Group):
     """Knows every command's name and one line; imports a command when it is called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -50,14 +68,27 @@ class LazyGroup(click.Group):
             module = importlib.import_module(f"sysop.cli.{COMMANDS[cmd_name][0]}")
             found = getattr(module, cmd_name)
         else:
-            found = next((point.load() for point in entry_points(group=PLUGIN_GROUP) if point.name == cmd_name), None)
+            found = next((_load(point) for point in entry_points(group=PLUGIN_GROUP) if point.name == cmd_name), None)
         return found if isinstance(found, click.Command) else None
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Return names that begin so, without importing the commands behind them: somebody has just pressed TAB."""
+        known = [name for name in self.list_commands(ctx) if name.startswith(incomplete)]
+        items = [CompletionItem(name, help=COMMANDS[name][1] if name in COMMANDS else None) for name in known]
+        return [*items, *click.Command.shell_complete(self, ctx, incomplete)]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the list without importing anything."""
         rows = [(name, COMMANDS[name][1] if name in COMMANDS else "a plugin's") for name in self.list_commands(ctx)]
         with formatter.section("Commands"):
             formatter.write_dl(rows)
+
+
+def _load(point: EntryPoint) -> Any:
+    try:
+        return point.load()
+    except Exception as broken:  # a plugin's module may fail in any way; the other commands work on
+        raise click.ClickException(f"the command {point.name} of {point.value} cannot be loaded: {broken}") from None
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})

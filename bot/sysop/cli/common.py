@@ -7,35 +7,45 @@ import functools
 import json
 import logging
 import os
+import pwd
+import shlex
+import sqlite3
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 from rich.console import Console
+from sqlalchemy.exc import DBAPIError
 
 from sysop import app as composition
 from sysop import settings as settings_file
 from sysop.app import App
+from sysop.cli.show import visible
 from sysop.errors import SysopError
+from sysop.gate.people import People
 from sysop.model import Actor
+from sysop.redact import RedactingFormatter
 from sysop.settings import Settings
 
-T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
 
 EXIT_NOT_RESOLVED = 1
 EXIT_WAITING = 3
 
+_EXTRAS = {"psycopg": "postgres", "pydantic_ai": "llm", "openai": "llm"}
+
+log = logging.getLogger(__name__)
+
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for machines.")
-err = Console(stderr=True, highlight=False)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 def out() -> Console:
-    """Return the console for results; wide when nobody is looking, so that lines are not folded in pipes."""
-    return Console(highlight=False) if sys.stdout.isatty() else Console(highlight=False, width=160, soft_wrap=True)
+    """Return the console for results; wide where nobody is looking, so that tables are folded little in pipes."""
+    return Console(highlight=False) if sys.stdout.isatty() else Console(highlight=False, width=160)
 
 
 def emit(value: Any) -> None:
@@ -48,23 +58,45 @@ def command(function: F) -> F:
 
     @functools.wraps(function)
     def run(*args: Any, **kwargs: Any) -> None:
-        ctx = click.get_current_context()
-        verbose = ctx.find_root().obj["verbose"]
-        level = {0: logging.ERROR, 1: logging.INFO}.get(verbose, logging.DEBUG)
-        logging.basicConfig(level=level, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
+        _log_to_stderr(click.get_current_context().find_root().obj["verbose"])
         try:
             code = asyncio.run(function(*args, **kwargs))
-        except SysopError as bad:
-            raise click.ClickException(str(bad)) from None
+        except (click.ClickException, click.Abort, click.exceptions.Exit):
+            raise
         except KeyboardInterrupt:
             raise click.exceptions.Exit(130) from None
         except BrokenPipeError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise click.exceptions.Exit(0) from None
+        except Exception as bad:  # the outermost handler: whatever it is, a person reads one message
+            log.debug("the command failed", exc_info=True)
+            raise click.ClickException(visible(message(bad))) from None
         if code:
             raise click.exceptions.Exit(code)
 
     return run  # type: ignore[return-value]
+
+
+def _log_to_stderr(verbose: int) -> None:
+    level = {0: logging.ERROR, 1: logging.INFO}.get(verbose, logging.DEBUG)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(RedactingFormatter("%(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=level, handlers=[handler])
+
+
+def message(bad: Exception) -> str:
+    """Return what an error says to the person at the terminal."""
+    if isinstance(bad, SysopError):
+        return str(bad)
+    if isinstance(bad, DBAPIError):
+        return f"the database cannot be used ({bad.orig})"
+    if isinstance(bad, sqlite3.Error):
+        return f"the database cannot be used ({bad})"
+    if isinstance(bad, OSError) and bad.filename:
+        return f"{bad.filename}: {bad.strerror}; check the path and who may use it (you are user {os.getuid()})"
+    if isinstance(bad, ModuleNotFoundError) and bad.name in _EXTRAS:
+        return f"{bad.name} is not installed; add it with: pip install 'sysop[{_EXTRAS[bad.name]}]'"
+    return f"internal error: {type(bad).__name__}: {bad}; the same command with -vv shows where"
 
 
 def load_settings() -> Settings:
@@ -103,8 +135,50 @@ def me(app: App) -> Actor:
     return app.people.by_uid(os.getuid())
 
 
-async def wait_for(condition: Callable[[], Awaitable[T | None]], every_s: float = 0.1) -> T:
-    """Ask again and again until there is an answer."""
-    while (answer := await condition()) is None:
-        await asyncio.sleep(every_s)
-    return answer
+def me_of(settings: Settings) -> Actor:
+    """Return who is asking, where there is no app."""
+    return People(lambda: settings.people).by_uid(os.getuid())
+
+
+def lines_to_add(roles: Iterable[str] = ("approver",)) -> str:
+    """Return what to put into sysop.yaml so that this operating-system user is a person with these roles."""
+    uid = os.getuid()
+    try:
+        name = pwd.getpwuid(uid).pw_name
+    except KeyError:
+        name = "NAME"
+    return f"people:\n  {name}:\n    uid: {uid}\n    roles: [{', '.join(roles)}]"
+
+
+def again(*words: str) -> str:
+    """Return a command line for somebody to copy: with the settings and the state folder of this invocation."""
+    given = click.get_current_context().find_root().obj
+    options = [
+        part
+        for name in ("config", "state")
+        if given[name]
+        for part in (f"--{name}", str(Path(given[name]).expanduser().absolute()))
+    ]
+    return shlex.join(["sysop", *options, *words])
+
+
+def pairs(words: Iterable[str]) -> dict[str, Any]:
+    """Return arguments written as `key=text` or `key:=JSON`."""
+    found: dict[str, Any] = {}
+    for word in words:
+        key, equals, value = word.partition("=")
+        name = key.removesuffix(":")
+        if not equals or not name.isidentifier():
+            raise click.BadParameter(f"{word!r} is neither key=text nor key:=JSON")
+        if name in found:
+            raise click.BadParameter(f"{name!r} is given twice")
+        found[name] = value if name == key else from_json(value, name)
+    return found
+
+
+def from_json(text: str, what: str) -> Any:
+    """Return a JSON value a person typed."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as bad:
+        raise click.BadParameter(f"{what}: {text!r} is not JSON ({bad})") from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import sys
 import threading
 import time
@@ -16,6 +17,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.markup import escape
 from rich.panel import Panel
+from rich.table import Table
 from rich.text import Text
 
 from sysop.cli import show
@@ -75,24 +77,28 @@ class Silence(Audience):
 class Terminal(Audience):
     """Prints what happens with the seconds since the start, over a live line of how customers fare."""
 
-    def __init__(self) -> None:
-        self._console = Console(highlight=False)
+    def __init__(self, console: Console | None = None) -> None:
+        self.console = console or Console(highlight=False)
         self._began = time.monotonic()
         self._phase = ""
         self._fares: Fares | None = None
-        self._ratios: deque[float] = deque(maxlen=40)
-        self._live = Live(get_renderable=self._footer, console=self._console, refresh_per_second=8, transient=True)
+        self._ratios: deque[float] = deque(maxlen=60)
+        self._live = Live(get_renderable=self.customers, console=self.console, refresh_per_second=8, transient=True)
 
     def __enter__(self) -> Terminal:
         """Begin the live line."""
-        self._console.print(
+        self.banner()
+        self._live.start()
+        return self
+
+    def banner(self) -> None:
+        """Say what is about to happen."""
+        self.console.print(
             Panel.fit(
                 "[bold]sysop demo[/]  three real services, a bad release, real alerts; you approve the repair",
                 border_style="cyan",
             )
         )
-        self._live.start()
-        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
@@ -101,15 +107,17 @@ class Terminal(Audience):
         self._live.stop()
 
     def tell(self, text: str, *, style: str = "") -> None:
-        """Print one line."""
-        self._console.print(
-            Text(f"{time.monotonic() - self._began:6.1f} s  ", style="dim"), Text(show.visible(text), style=style)
-        )
+        """Print one line; a long one goes on under its own beginning."""
+        line = Table.grid(padding=(0, 2))
+        line.add_column(width=8, justify="right", style="dim")
+        line.add_column(overflow="fold")
+        line.add_row(f"{time.monotonic() - self._began:.1f} s", Text(show.visible(text), style=style))
+        self.console.print(line)
 
     def phase(self, text: str) -> None:
         """Change what is waited for; without a terminal to redraw, print it."""
         self._phase = text
-        if not self._console.is_terminal:
+        if not self.console.is_terminal:
             self.tell(f"… {text}", style="dim")
 
     def fares(self, fares: Fares) -> None:
@@ -118,7 +126,8 @@ class Terminal(Audience):
         if fares.success_ratio is not None:
             self._ratios.append(fares.success_ratio)
 
-    def _footer(self) -> Any:
+    def customers(self) -> Any:
+        """Return the live line: what is waited for, and how customers fare."""
         spin = _SPINNER[int(time.monotonic() * 8) % len(_SPINNER)]
         line = Text.assemble((f"{spin} ", "cyan"), (self._phase, "bold"))
         if self._fares is not None and self._ratios:
@@ -133,7 +142,7 @@ class Terminal(Audience):
     async def decide(self, approval: Approval, now: int) -> tuple[bool, str]:
         """Show the card and ask until the answer is y or n."""
         self._live.stop()
-        self._console.print(show.approval_card(approval, now))
+        self.console.print(show.approval_card(approval, now))
         try:
             while True:
                 answer = (await _typed("Approve? [y/n] ")).strip().lower()
@@ -144,7 +153,7 @@ class Terminal(Audience):
         finally:
             self._live.start()
 
-    def end(self, result: Result) -> None:
+    def end(self, result: Result, *, look_closer: bool = True) -> None:
         """Print the outcome."""
         facts, seconds = result.facts, result.facts["seconds"]
         style = "green" if result.recovered else "red"
@@ -160,9 +169,12 @@ class Terminal(Audience):
             who = ", ".join(facts["approval"]["approver"]) or "nobody"
             rows.append(("approval", f"{facts['approval']['id']} {facts['approval']['state']}, approved by {who}"))
         grid = "\n".join(f"[bold]{name:<20}[/]{escape(text)}" for name, text in rows)
-        self._console.print(Panel(grid, title="how it ended", border_style=style, title_align="left"))
-        config = f"sysop --config {facts['folder']}/sysop.yaml"
-        self._console.print(
+        self.console.print(Panel(grid, title="how it ended", border_style=style, title_align="left"))
+        if not look_closer:
+            return
+        program = "sysop" if shutil.which("sysop") else sys.argv[0]
+        config = f"{program} --config {facts['folder']}/sysop.yaml"
+        self.console.print(
             f"look closer:  {config} incidents\n              {config} runs\n              {config} audit verify",
             style="dim",
             soft_wrap=True,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -14,7 +15,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from sysop.model import Approval, Conclusion, Incident, Outcome, Risk, Run
+from sysop.model import Approval, AuditEntry, Incident, Outcome, Risk, Run
 
 STATE_STYLE = {
     "done": "green",
@@ -34,12 +35,21 @@ STATE_STYLE = {
     "denied": "red",
     "unknown": "bold red",
 }
+_BLANK = "\u115f\u1160\u3164\uffa0" + "".join(map(chr, (*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0))))
+_DIGEST = re.compile(r"\b([0-9a-f]{12})[0-9a-f]{52}\b")
+_ENVELOPE = ("chain", "seq", "kind", "actor", "ts")
+_DIFF_STYLE = {"+": "green", "-": "red"}
 RISK_STYLE = {Risk.READ: "green", Risk.CHANGE: "yellow", Risk.DESTRUCTIVE: "bold red"}
 
 
 def state(word: str) -> Text:
     """Return a state in its colour."""
     return Text(word, style=STATE_STYLE.get(word, ""))
+
+
+def risk(level: Risk) -> Text:
+    """Return a risk in its colour."""
+    return Text(level, style=RISK_STYLE[level])
 
 
 def when(ms: int | None) -> str:
@@ -49,7 +59,18 @@ def when(ms: int | None) -> str:
 
 def visible(text: str) -> str:
     """Return text with every character that could hide or reorder what is read written out, such as `\\u202e`."""
-    return "".join(c if c.isprintable() or c in "\n\t" else f"\\u{ord(c):04x}" for c in text)
+    return "".join(c if (c.isprintable() and c not in _BLANK) or c in "\n\t" else _written(c) for c in text)
+
+
+def one_line(text: str, limit: int = 160) -> str:
+    """Return text on one line, shortened, with nothing hidden in it."""
+    flat = visible(" ".join(text.split()))
+    return flat if len(flat) <= limit else flat[: limit - 1] + "…"
+
+
+def _written(char: str) -> str:
+    code = ord(char)
+    return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"
 
 
 def table(*columns: str, rows: Iterable[Iterable[RenderableType]]) -> Table:
@@ -58,7 +79,7 @@ def table(*columns: str, rows: Iterable[Iterable[RenderableType]]) -> Table:
     for column in columns:
         found.add_column(column, overflow="fold")
     for row in rows:
-        found.add_row(*(cell if not isinstance(cell, str) else escape(visible(cell)) for cell in row))
+        found.add_row(*(cell if not isinstance(cell, str) else Text(visible(cell)) for cell in row))
     return found
 
 
@@ -71,7 +92,7 @@ def approval_card(approval: Approval, now: int) -> Panel:
     rows: list[tuple[str, str]] = [
         ("action", f"{approval.action}   risk: {approval.risk}"),
         ("target", f"{approval.target} in {approval.environment}"),
-        ("arguments", approval.args),
+        *_labelled("arguments", [f"{name} = {value}" for name, value in arguments(approval.args)] or ["none"]),
         ("what changes", preview["summary"]),
         *(("", change) for change in preview["changes"]),
         ("who feels it", ", ".join(preview["affects"]) or "nobody else known"),
@@ -79,17 +100,34 @@ def approval_card(approval: Approval, now: int) -> Panel:
         ("needs", f"{approval.count} of role {' or '.join(approval.roles)}"),
         ("votes", ", ".join(f"{v.approver} {'yes' if v.approve else 'no'}" for v in approval.votes) or "none"),
         ("digest", approval.digest),
-        ("state", _deadline(approval, now)),
+        ("state", deadline(approval, now)),
     ]
     if approval.reason:
         rows.append(("reason given", approval.reason))
     for name, text in rows:
-        grid.add_row(name, escape(visible(text)))
+        grid.add_row(
+            name, Text(visible(text.replace("\n", "\\n")), style=_DIFF_STYLE.get(text[:1], "") if not name else "")
+        )
     style = RISK_STYLE[approval.risk]
     return Panel(grid, title=f"approval {approval.id}", border_style=style, title_align="left")
 
 
-def _deadline(approval: Approval, now: int) -> str:
+def arguments(canonical: str) -> list[tuple[str, str]]:
+    """Return every argument of bound bytes as (name, JSON)."""
+    return [(name, json.dumps(value, ensure_ascii=False)) for name, value in json.loads(canonical).items()]
+
+
+def call_line(action: str, canonical: str) -> str:
+    """Return a call as one would type it."""
+    return one_line(" ".join([action, *(f"{name}={value}" for name, value in arguments(canonical))]), 200)
+
+
+def _labelled(name: str, lines: Iterable[str]) -> list[tuple[str, str]]:
+    return [(name if number == 0 else "", line) for number, line in enumerate(lines)]
+
+
+def deadline(approval: Approval, now: int) -> str:
+    """Return how long an approval waits still, or how it was closed."""
     if approval.state == "pending":
         left = max(0, approval.approve_by - now) // 1000
         return f"pending, {left // 60} min {left % 60} s left"
@@ -127,21 +165,50 @@ def steps(outcomes: Iterable[Outcome]) -> Table:
         "state",
         "at (UTC)",
         "result",
-        rows=(
-            (o.call, o.action, Text(o.risk, style=RISK_STYLE[o.risk]), state(o.state), when(o.at), _short(o))
-            for o in outcomes
-        ),
+        rows=((o.call, o.action, risk(o.risk), state(o.state), when(o.at), _short(o)) for o in outcomes),
     )
 
 
 def _short(outcome: Outcome) -> str:
-    text = outcome.error or json.dumps(outcome.result, ensure_ascii=False)
+    text = one_line(outcome.error or json.dumps(outcome.result, ensure_ascii=False))
     checked = (
         f"  [{'verified' if outcome.verified else 'NOT verified'}: {outcome.verification}]"
         if outcome.verification
         else ""
     )
-    return text[:160] + ("…" if len(text) > 160 else "") + checked
+    return text + checked
+
+
+def approval_json(approval: Approval) -> dict[str, Any]:
+    """Return an approval for machines, with what is bound as JSON and not as text that holds JSON."""
+    bound = {name: json.loads(getattr(approval, name)) for name in ("args", "preview", "precondition")}
+    return {**asdict(approval), **bound}
+
+
+def entry_json(entry: AuditEntry) -> dict[str, Any]:
+    """Return an audit entry for machines."""
+    return {"id": entry.id, "hash": entry.hash.hex(), **json.loads(entry.body)}
+
+
+def entries(found: Iterable[AuditEntry]) -> Table:
+    """Return audit entries, one line each."""
+    return table(
+        "at (UTC)",
+        "chain",
+        "#",
+        "what",
+        "by",
+        "facts",
+        rows=((when(e.ts), e.chain, str(e.seq), e.kind, e.actor, facts(e)) for e in found),
+    )
+
+
+def facts(entry: AuditEntry) -> str:
+    """Return what an audit entry says beside who and when, on one line."""
+    body = json.loads(entry.body)
+    told = {k: v for k, v in body.items() if k not in _ENVELOPE and v not in (None, "", [], {})}
+    text = " ".join(f"{k}={v if isinstance(v, str) else json.dumps(v)}" for k, v in told.items())
+    return one_line(_DIGEST.sub(r"\1…", text), 240)
 
 
 def run_json(run: Run) -> dict[str, Any]:
@@ -151,7 +218,8 @@ def run_json(run: Run) -> dict[str, Any]:
 
 def incident_lines(incident: Incident) -> Group:
     """Return an incident with its alerts and the reason of each membership."""
-    head = f"[bold]{escape(visible(incident.title))}[/]  {incident.id}  {incident.severity}  since {when(incident.opened_at)}"
+    about = f"  {incident.id}  {incident.severity}  since {when(incident.opened_at)} UTC"
+    head = Text.assemble((visible(incident.title), "bold"), visible(about))
     members = table(
         "alert",
         "service",
@@ -164,17 +232,3 @@ def incident_lines(incident: Incident) -> Group:
         ),
     )
     return Group(head, Text.assemble("state ", state(incident.state), f"   run {incident.run or 'none'}"), members)
-
-
-__all__ = [
-    "Conclusion",
-    "approval_card",
-    "conclusion_panel",
-    "incident_lines",
-    "run_json",
-    "state",
-    "steps",
-    "table",
-    "visible",
-    "when",
-]

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from sysop.actions import Action
 from sysop.canonical import digest
 from sysop.errors import ActionRefused, ApprovalRequired, NotAllowed
 from sysop.gate.bind import Bound
@@ -28,14 +29,18 @@ class Asked:
 
     def digest(self, bound: Bound, run: str) -> str:
         """Return the digest a person approves."""
+        call = (run, bound.call.id, bound.action.name, bound.canonical, bound.target, bound.environment)
+        return self._digest(bound.action, call)
+
+    def restated(self, action: Action, approval: Approval) -> str:
+        """Return the digest of the call as the stored approval shows it to people."""
+        call = (approval.run, approval.call, approval.action, approval.args, approval.target, approval.environment)
+        return self._digest(action, call)
+
+    def _digest(self, action: Action, call: tuple[str, str, str, str, str, str]) -> str:
         payload = {
-            "run": run,
-            "call": bound.call.id,
-            "action": bound.action.name,
-            "plugin": f"{bound.action.plugin} {bound.action.version}",
-            "args": bound.canonical,
-            "target": bound.target,
-            "environment": bound.environment,
+            **dict(zip(("run", "call", "action", "args", "target", "environment"), call, strict=True)),
+            "plugin": f"{action.plugin} {action.version}",
             "requesters": sorted(self.requesters),
             "preview": self.preview,
             "precondition": self.precondition,

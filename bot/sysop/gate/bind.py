@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -19,7 +20,7 @@ from sysop.redact import redact
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """A call whose arguments are validated, filled with defaults and fixed as canonical bytes."""
+    """A call with validated arguments, defaults filled in, fixed as canonical bytes; `args` is read from those."""
 
     call: Call
     action: Action
@@ -35,21 +36,29 @@ def bind(host: Host, inventory: Inventory, run: str, call: Call) -> Bound:
     action = host.find(call.action)
     if action is None:
         raise InvalidCall(f"there is no action {call.action!r}{nearest(call.action, host.actions)}")
-    args = parse(action, call.args)
+    text = _bytes(parse(action, call.args))
+    args = parse(action, json.loads(text))
+    if _bytes(args) != text:
+        raise InvalidCall(f"{action.name}: an argument changes when it is written down; its type cannot be bound")
     _check_domains(action, args, inventory)
-    text = canonical(args.model_dump(mode="json")).decode()
     if redact(text) != text:
         raise InvalidCall(f"{action.name}: the arguments hold what looks like a credential; name a secret instead")
     target, environment = action.target_of(args), _environment(args, inventory)
+    if "\0" in target + environment:
+        raise InvalidCall(f"{action.name}: an argument that names the target holds a NUL character; leave it out")
     payload = {
         "run": run,
         "call": call.id,
         "action": action.name,
-        "args": args.model_dump(mode="json"),
+        "args": json.loads(text),
         "target": target,
         "environment": environment,
     }
     return Bound(call, action, args, text, target, environment, digest("sysop/call/1", payload))
+
+
+def _bytes(args: BaseModel) -> str:
+    return canonical(args.model_dump(mode="json")).decode()
 
 
 def parse(action: Action, given: Mapping[str, Any]) -> BaseModel:

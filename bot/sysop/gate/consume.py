@@ -104,6 +104,23 @@ def _use(tx: Tx, wish: Consume, approval: Approval) -> CallError | None:
     return None
 
 
+def lapsed(tx: Tx, run: Run, bound: Bound, approval: str, policy: str, roles_of: RolesOf) -> str | None:
+    """Return why an effect intended under this approval must not begin any more.
+
+    Between the intent and the call lies a crash or a pause of any length: what was true then must be true still.
+    """
+    used = approvals.load(tx.conn, approval)
+    if tx.now() >= (used.execute_by or 0):
+        return f"the time to use approval {approval} ran out"
+    requesters = life.requesters_now(tx, run.id)
+    if life.Asked(requesters, used.preview, used.precondition, policy).digest(bound, run.id) != used.digest:
+        return f"the request, the policy or the plugin has changed since approval {approval}"
+    have = life.supporters(used, requesters, roles_of)
+    if len(have) < used.count:
+        return f"{len(have)} of {used.count} approvers of approval {approval} may still approve this"
+    return None
+
+
 def _intend(tx: Tx, wish: Consume) -> None:
     bound, run = wish.bound, wish.run
     key = f"{run.id}:{bound.call.id}"

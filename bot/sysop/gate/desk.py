@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import json
 import secrets as random
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 from sysop.canonical import canonical
-from sysop.errors import ActionRefused, InvalidCall
+from sysop.errors import ActionFailed, ActionRefused, InvalidCall
 from sysop.gate.bind import Bound
 from sysop.gate.context import CallContext, Contexts
-from sysop.gate.perform import ask
+from sysop.gate.perform import Question, ask
 from sysop.host import Host
 from sysop.model import Call, EffectState, Outcome, Risk, Run
+from sysop.redact import redact_value
 from sysop.store import runs
 from sysop.store.store import Store
 from sysop.store.writer import Tx
 
 GATE = "service:gate"
 Probe = Callable[[str], None]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -45,14 +48,22 @@ class Desk:
         if bound.action.precondition is None:
             return "null"
         context = self.context(run, bound, "precondition")
-        reading = await self.question(run, bound, bound.action.precondition(context, bound.args), "precondition")
-        return canonical_json(reading)
+        read = partial(bound.action.precondition, context, bound.args)
+        return await self.question(run, bound, read, "precondition", self.clean_json)
 
-    async def question(self, run: Run, bound: Bound, question: Any, what: str) -> Any:
+    def known(self) -> Iterable[str]:
+        """Return the credentials handed out so far."""
+        return self.contexts.secrets.known()
+
+    def clean_json(self, value: Any) -> str:
+        """Return a plugin's answer as canonical text without secrets."""
+        return canonical_json(redact_value(json.loads(json.dumps(value, allow_nan=False)), self.known()))
+
+    async def question(self, run: Run, bound: Bound, question: Question, what: str, shape: Callable[[Any], T]) -> T:
         """Await a question to the plugin before anything ran. Raises ActionRefused with the reason."""
         try:
-            return await ask(bound.action, question, what)
-        except Exception as failed:
+            return await ask(bound.action, question, what, shape, self.known)
+        except ActionFailed as failed:
             reason = str(failed)
             await self.store.write(lambda tx: self.note(tx, run, bound.call, "refused", what, reason))
             raise ActionRefused(f"{bound.action.name} was not tried: {reason}") from failed

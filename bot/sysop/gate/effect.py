@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from dataclasses import replace
+from functools import partial
 
-from sysop.errors import OutcomeUnknown, ReplayMismatch, WaitUntil
+from sysop.actions import Reconciled
+from sysop.errors import ActionFailed, OutcomeUnknown, ReplayMismatch, WaitUntil
+from sysop.gate import approvals as life
+from sysop.gate.approvals import RolesOf
 from sysop.gate.bind import Bound, parse
-from sysop.gate.consume import paused
+from sysop.gate.consume import lapsed, paused
 from sysop.gate.desk import GATE, Desk
-from sysop.gate.perform import Ending, ask, perform, result_text
-from sysop.model import EffectState, Run
+from sysop.gate.perform import Ending, ask, instance, perform, result_text
+from sysop.model import EffectState, Risk, Run
+from sysop.redact import redact
 from sysop.store import effects, mode, runs
 from sysop.store.effects import Effect
 from sysop.store.writer import Tx
@@ -19,68 +24,90 @@ from sysop.store.writer import Tx
 class EffectStage:
     """Brings ledger rows to an end, from whatever state they are in."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Desk, roles_of: RolesOf) -> None:
         self._desk = desk
+        self._roles_of = roles_of
 
-    async def carry_out(self, run: Run, bound: Bound, row: Effect) -> Effect:
-        """Bring a ledger row to an end, from whatever state it is in."""
+    async def carry_out(self, run: Run, bound: Bound, row: Effect, objection: str | None = None) -> Effect:
+        """Bring a ledger row to an end, from whatever state it is in. An `objection` lets nothing begin any more."""
         if row.state is EffectState.UNKNOWN:
             raise _unknown(row)
         if row.state is EffectState.EXECUTING:
             row = await self._settle(run, bound, row)
         if row.state is EffectState.INTENT:
-            row = await self._effect(run, bound, row)
+            row = await self._effect(run, bound, row, objection)
         return row
 
-    async def _effect(self, run: Run, bound: Bound, row: Effect) -> Effect:
+    async def _effect(self, run: Run, bound: Bound, row: Effect, objection: str | None) -> Effect:
         """Perform an intended effect. What runs are the bound bytes, parsed again."""
-        if row.precondition is not None and await self._desk.precondition(run, bound) != row.precondition:
-            return await self._end(
-                run, row, EffectState.FAILED, error="the state changed right before; nothing was run"
-            )
+        if objection is None and await self._moved(run, bound, row):
+            objection = "the state changed right before"
         self._desk.probe("checked")
-        await self._desk.store.write(lambda tx: self._begin(tx, run, row))
+        objection = objection or await self._desk.store.write(lambda tx: self._begin(tx, run, bound, row))
+        if objection is not None:
+            return await self._end(run, row, EffectState.FAILED, error=f"{objection}; nothing was run")
         self._desk.probe("executing")
-        context = self._desk.context(run, bound, "effect", write=True)
+        context = self._desk.context(run, bound, "effect", write=row.risk is not Risk.READ)
         args = parse(bound.action, json.loads(row.args))
-        done = await perform(bound.action, context, args, self._desk.contexts.secrets.known())
+        done = await perform(bound.action, context, args, self._desk.known)
         self._desk.probe("performed")
         if done.ending is Ending.DOUBT:
-            return await self._settle(run, bound, row, done.error, fresh=True)
+            begun = await self._desk.store.read(lambda conn: effects.find(conn, run.id, row.call))
+            return await self._settle(run, bound, begun or row, done.error)
         state = EffectState.DONE if done.ending is Ending.DONE else EffectState.FAILED
         return await self._end(run, row, state, result=done.result, error=done.error)
 
-    def _begin(self, tx: Tx, run: Run, row: Effect) -> None:
-        """Commit `executing`, alone, right before the call; a pause that came since the intent still holds it back."""
+    async def _moved(self, run: Run, bound: Bound, row: Effect) -> bool:
+        return row.precondition is not None and await self._desk.precondition(run, bound) != row.precondition
+
+    def _begin(self, tx: Tx, run: Run, bound: Bound, row: Effect) -> str | None:
+        """Commit `executing`, alone, right before the call. Returns why not, if the authority is gone by now.
+
+        A pause that came since the intent still holds it back.
+        """
         runs.hold(tx, run.id, run.fence)
         if mode.read_locked(tx).paused:
             raise paused()
+        if row.approval and (gone := lapsed(tx, run, bound, row.approval, self._desk.policy, self._roles_of)):
+            return gone
         if not effects.move(tx, run.id, row.call, EffectState.INTENT, EffectState.EXECUTING, started_at=tx.now()):
             raise ReplayMismatch(f"call {row.call} of run {run.id} was begun by somebody else")
         tx.audit(run.id, "effect.executing", GATE, call=row.call, action=row.action, key=row.idem_key)
+        return None
 
-    async def _settle(
-        self, run: Run, bound: Bound, row: Effect, error: str | None = None, *, fresh: bool = False
-    ) -> Effect:
+    async def _settle(self, run: Run, bound: Bound, row: Effect, doubt: str | None = None) -> Effect:
         """Find out what became of an effect that began and left no outcome. Never a blind retry.
 
-        `fresh` means that this process made the attempt and saw it end in doubt; else it died, and its request may
-        still be under way, so the target is asked only after the action's own timeout has passed.
+        With `doubt` this process made the attempt and saw it end so; else it died. Either way the request may still be
+        under way, so that "done" can be believed at once, "not done" only after the action's own timeout has passed.
         """
         action = bound.action
-        if not fresh and not action.idempotent:
+        if doubt is None and not action.idempotent:
             await self._let_settle(row, action.timeout.total_seconds())
         told = await self._reconcile(run, bound)
+        known = doubt or row.error
         if told is not None and told.state == "done":
-            text = result_text(action, told.result, self._desk.contexts.secrets.known())
+            text = result_text(action, told.result, self._desk.known())
             return await self._end(run, row, EffectState.DONE, result=text, note=told.detail)
-        if told is not None and told.state == "not_done" and fresh:
-            return await self._end(run, row, EffectState.FAILED, error=f"{error}; the target says: {told.detail}")
-        if (told is not None and told.state == "not_done") or (action.idempotent and not fresh):
+        if told is not None and told.state == "not_done" and known is not None:
+            await self._keep_doubt(run, bound, row, known)
+            await self._let_settle(row, action.timeout.total_seconds())
+            return await self._end(run, row, EffectState.FAILED, error=f"{known}; the target says: {told.detail}")
+        if (told is not None and told.state == "not_done") or (action.idempotent and known is None):
             return await self._again(run, row, told.detail if told else "the action is idempotent under its key")
-        reason = error or "the process died while the effect was under way"
+        reason = known or "the process died while the effect was under way"
         await self._end(run, row, EffectState.UNKNOWN, error=reason)
         raise _unknown(row)
+
+    async def _keep_doubt(self, run: Run, bound: Bound, row: Effect, doubt: str) -> None:
+        """Store how the attempt ended, so that whoever asks the target again knows that it is over."""
+
+        def unit(tx: Tx) -> None:
+            self._desk.note(tx, run, bound.call, "unclear", "outcome", doubt)
+            effects.move(tx, run.id, row.call, EffectState.EXECUTING, EffectState.EXECUTING, error=doubt)
+
+        if row.error is None:
+            await self._desk.store.write(unit)
 
     async def _let_settle(self, row: Effect, timeout_s: float) -> None:
         settled = (row.started_at or 0) + int(timeout_s * 1000) + 1000
@@ -89,13 +116,15 @@ class EffectStage:
                 f"call {row.call} may still be under way", waiting_for=f"settle:{row.call}", wake_at=settled
             )
 
-    async def _reconcile(self, run: Run, bound: Bound) -> Any:
+    async def _reconcile(self, run: Run, bound: Bound) -> Reconciled | None:
         if bound.action.reconcile is None:
             return None
         context = self._desk.context(run, bound, "reconcile")
+        question = partial(bound.action.reconcile, context, bound.args)
         try:
-            return await ask(bound.action, bound.action.reconcile(context, bound.args), "reconcile")
-        except Exception as failed:  # a target that cannot be asked is one that cannot tell
+            told = await ask(bound.action, question, "reconcile", instance(Reconciled), self._desk.known)
+            return replace(told, detail=redact(told.detail, self._desk.known()))
+        except ActionFailed as failed:  # a target that cannot be asked is one that cannot tell
             reason = str(failed)
             await self._desk.store.write(
                 lambda tx: self._desk.note(tx, run, bound.call, "unclear", "reconcile", reason)
@@ -139,6 +168,20 @@ class EffectStage:
         ended = await self._desk.store.write(unit)
         self._desk.probe(f"ended.{state}")
         return ended or row
+
+
+def close_open(tx: Tx, run: str, reason: str) -> None:
+    """Leave nothing open behind a run that ends: what it never began is failed, what was under way is unknown.
+
+    Else its targets would wait for ever, since two changes to one target never overlap.
+    """
+    life.void_open(tx, run, reason)
+    for row in effects.unfinished(tx.conn, run):
+        never = row.state is EffectState.INTENT
+        state = EffectState.FAILED if never else EffectState.UNKNOWN
+        error = f"{reason}; nothing was run" if never else row.error or f"{reason} while the effect was under way"
+        effects.move(tx, run, row.call, row.state, state, error=error, finished_at=tx.now() if never else None)
+        tx.audit(run, f"effect.{state}", GATE, call=row.call, action=row.action, error=error, key=row.idem_key)
 
 
 def _unknown(row: Effect) -> OutcomeUnknown:

@@ -7,6 +7,7 @@ outcome → post-check, each durable before the next. Called again with the same
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import NoReturn
 
 from sysop.actions import Preview
@@ -15,10 +16,10 @@ from sysop.gate import approvals as life
 from sysop.gate.bind import Bound, bind
 from sysop.gate.consume import Consume, consume
 from sysop.gate.context import Contexts
-from sysop.gate.desk import GATE, Desk, Probe, canonical_json
+from sysop.gate.desk import GATE, Desk, Probe
 from sysop.gate.effect import EffectStage
 from sysop.gate.people import People
-from sysop.gate.perform import Ending, Performed, perform
+from sysop.gate.perform import Ending, Performed, instance, perform
 from sysop.gate.policy import Policy, Question, tighten
 from sysop.gate.postcheck import PostCheckStage
 from sysop.host import Host
@@ -59,7 +60,7 @@ class Gate:
         self._people = people
         self._budgets = budgets
         self._desk = Desk(store, host, contexts, policy.digest, probe, self.execute)
-        self._effects = EffectStage(self._desk)
+        self._effects = EffectStage(self._desk, people.roles_of)
         self._post_checks = PostCheckStage(self._desk)
 
     async def execute(self, run: Run, call: Call) -> Outcome:
@@ -70,6 +71,7 @@ class Gate:
         """
         bound = await self._bind(run, call)
         row = await self._desk.store.read(lambda conn: effects.find(conn, run.id, call.id))
+        objection = None
         if row is None:
             decision = await self._judge(run, bound)
             if bound.action.risk is Risk.READ and decision.verdict is Verdict.ALLOW:
@@ -77,7 +79,9 @@ class Gate:
             row = await self._authorise(run, bound, decision)
         elif row.call_digest != bound.digest:
             raise ReplayMismatch(f"call {call.id} of run {run.id} came back with other arguments than the ledger holds")
-        row = await self._effects.carry_out(run, bound, row)
+        elif row.state in (EffectState.INTENT, EffectState.EXECUTING):
+            objection = await self._objection(run, bound, row)
+        row = await self._effects.carry_out(run, bound, row, objection)
         return await self._post_checks.verify(run, bound, row)
 
     async def judge(self, actor: Actor, origin: Origin, call: Call) -> Judged:
@@ -100,13 +104,27 @@ class Gate:
             bound.action.name, bound.action.risk, bound.environment, bound.target, actor.roles, origin, now
         )
         decision = tighten(self._policy.decide(question), self._desk.host.judge(bound.call, bound.action, actor))
-        if decision.verdict is Verdict.APPROVE and len(self._people.holding(decision.roles)) < decision.count:
+        others = [name for name in self._people.holding(decision.roles) if f"person:{name}" != actor.id]
+        if decision.verdict is Verdict.APPROVE and len(others) < decision.count:
             return Decision(Verdict.FORBID, decision.rule, _nobody_can(decision))
         return decision
 
+    async def _policy_now(self, run: Run, bound: Bound) -> Decision:
+        """Return policy's answer for the rights that everybody who asks has had from the start and has still."""
+        roles = frozenset(run.roles).intersection(*map(self._people.roles_of, run.requesters))
+        return self._decide(bound, Actor(run.requesters[0], roles), run.origin, await self._desk.store.now())
+
+    async def _objection(self, run: Run, bound: Bound, row: Effect) -> str | None:
+        """Return why an effect that was authorised before a crash or a pause must not begin any more."""
+        decision = await self._policy_now(run, bound)
+        if decision.verdict is Verdict.FORBID:
+            return f"it is forbidden by now: {decision.reason}"
+        if decision.verdict is Verdict.APPROVE and row.approval is None:
+            return "it needs an approval by now"
+        return None
+
     async def _judge(self, run: Run, bound: Bound) -> Decision:
-        actor = Actor(run.requesters[0], frozenset(run.roles))
-        decision = self._decide(bound, actor, run.origin, await self._desk.store.now())
+        decision = await self._policy_now(run, bound)
         self._desk.probe("judged")
         if decision.verdict is Verdict.FORBID:
             await self._desk.store.write(
@@ -149,22 +167,37 @@ class Gate:
         newest = await self._desk.store.read(lambda conn: approvals.newest_for(conn, run.id, bound.call.id))
         if newest is None or newest.state is ApprovalState.VOID:
             await self._request(run, bound, decision, precondition)
-        fresh = await self._desk.store.write(lambda tx: life.check_open(tx, newest))
+        fresh = await self._desk.store.write(lambda tx: self._open(tx, run, newest))
         if fresh.state is ApprovalState.PENDING:
             raise life.required(fresh)
         if fresh.state is not ApprovalState.APPROVED:
             raise life.refusal(fresh)
         self._desk.probe("approved")
-        if drift := await self._drift(run, bound, fresh, precondition):
-            await self._desk.store.write(lambda tx: life.close(tx, fresh, ApprovalState.VOID, GATE, drift))
+        if drift := await self._drift(run, bound, decision, fresh, precondition):
+            await self._desk.store.write(lambda tx: self._void(tx, run, fresh, drift))
             await self._request(run, bound, decision, precondition)
         return fresh
 
-    async def _drift(self, run: Run, bound: Bound, approval: Approval, precondition: str) -> str | None:
+    def _open(self, tx: Tx, run: Run, approval: Approval) -> Approval:
+        runs.hold(tx, run.id, run.fence)
+        return life.check_open(tx, approvals.lock(tx, approval.id))
+
+    def _void(self, tx: Tx, run: Run, approval: Approval, reason: str) -> None:
+        runs.hold(tx, run.id, run.fence)
+        life.close(tx, approval, ApprovalState.VOID, GATE, reason)
+
+    async def _drift(
+        self, run: Run, bound: Bound, decision: Decision, approval: Approval, precondition: str
+    ) -> str | None:
         """Return what differs from what was approved; the preview is the one that was shown."""
         requesters = (await self._desk.store.read(lambda conn: runs.load(conn, run.id))).requesters
         now = life.Asked(requesters, approval.preview, precondition, self._desk.policy)
+        shown = life.Asked(approval.requesters, approval.preview, approval.precondition, self._desk.policy)
         if now.digest(bound, run.id) == approval.digest:
+            if shown.restated(bound.action, approval) != approval.digest:
+                return "what was shown to people is not what would run"
+            if (approval.roles, approval.count) != (decision.roles, decision.count):
+                return "other people must approve this by now"
             return None
         if precondition != approval.precondition:
             return f"the state has changed since the approval: was {approval.precondition}, is {precondition}"
@@ -190,15 +223,16 @@ class Gate:
             shown = Preview(summary=f"{bound.action.name} on {bound.target}")
         else:
             context = self._desk.context(run, bound, "preview")
-            shown = await self._desk.question(run, bound, bound.action.preview(context, bound.args), "preview")
-        return canonical_json(asdict(shown))
+            ask = partial(bound.action.preview, context, bound.args)
+            shown = await self._desk.question(run, bound, ask, "preview", instance(Preview))
+        return self._desk.clean_json(asdict(shown))
 
     # -- reads ------------------------------------------------------------------------------------------------------
 
     async def _read(self, run: Run, bound: Bound, decision: Decision) -> Outcome:
         """Perform a read: no approval, no `executing`; its one row is durable before the answer is used."""
         context = self._desk.context(run, bound, "read", bound.call.id)
-        done = await perform(bound.action, context, bound.args, self._desk.contexts.secrets.known())
+        done = await perform(bound.action, context, bound.args, self._desk.known)
         row = await self._desk.store.write(lambda tx: self._record_read(tx, run, bound, decision.rule, done))
         self._desk.probe("read")
         return row.outcome()
@@ -238,7 +272,7 @@ class Gate:
 def _nobody_can(decision: Decision) -> str:
     roles = " or ".join(decision.roles)
     return (
-        f"{decision.reason}, and fewer than {decision.count} people hold it. Add to sysop.yaml:\n"
+        f"{decision.reason}, and fewer than {decision.count} other people hold it. Add to sysop.yaml:\n"
         "people:\n  NAME:\n    uid: UID  # what `id -u` prints for that person\n"
         f"    roles: [{decision.roles[0]}]\n"
         f"(anybody with role {roles}; who asks can never approve)"

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
@@ -17,6 +17,13 @@ from sysop.errors import ActionFailed, CallError
 from sysop.redact import redact, redact_value
 
 MAX_RESULT = 1_000_000
+T = TypeVar("T")
+
+Question = Callable[[], Awaitable[Any]]
+"""Puts a question to a plugin; its code runs only inside `ask`."""
+
+Known = Callable[[], Iterable[str]]
+"""Returns the credentials handed out so far; asked after the plugin's code, which may have used a new one."""
 
 log = logging.getLogger(__name__)
 
@@ -38,20 +45,20 @@ class Performed:
     error: str | None = None
 
 
-async def perform(action: Action, context: Context, args: BaseModel, known: Iterable[str]) -> Performed:
+async def perform(action: Action, context: Context, args: BaseModel, known: Known) -> Performed:
     """Run an action under its timeout. Only CallError promises that nothing happened; any other exception is doubt."""
     given = {name: getattr(args, name) for name in type(args).model_fields}
     try:
         async with asyncio.timeout(action.timeout.total_seconds()):
             result = await action._perform(context, **given)
     except CallError as failed:
-        return Performed(Ending.FAILED, error=redact(str(failed), known))
+        return Performed(Ending.FAILED, error=redact(str(failed), known()))
     except TimeoutError:
         return Performed(Ending.DOUBT, error=f"no answer within {action.timeout.total_seconds():g} s")
     except Exception as broken:  # an action may fail in any way; the ledger keeps the reason
         log.warning("action %s raised", action.name, exc_info=True)
-        return Performed(Ending.DOUBT, error=redact(f"{type(broken).__name__}: {broken}", known))
-    return Performed(Ending.DONE, result=result_text(action, result, known))
+        return Performed(Ending.DOUBT, error=redact(f"{type(broken).__name__}: {broken}", known()))
+    return Performed(Ending.DONE, result=result_text(action, result, known()))
 
 
 def result_text(action: Action, result: Any, known: Iterable[str]) -> str:
@@ -59,7 +66,7 @@ def result_text(action: Action, result: Any, known: Iterable[str]) -> str:
     try:
         value = action.result.dump_python(action.result.validate_python(result), mode="json")
         text = json.dumps(redact_value(value, known), sort_keys=True, allow_nan=False)
-    except (ValueError, TypeError) as bad:
+    except Exception as bad:  # a result type is plugin code as well
         log.warning("the result of %s cannot be stored: %s", action.name, bad)
         return json.dumps({"not_stored": redact(f"the result does not fit its declared type: {bad}", known)[:2000]})
     if len(text) > MAX_RESULT:
@@ -67,15 +74,30 @@ def result_text(action: Action, result: Any, known: Iterable[str]) -> str:
     return text
 
 
-async def ask(action: Action, question: Any, what: str) -> Any:
-    """Await a preview, precondition, post-check or reconcile. Raises ActionFailed with the reason on any failure."""
+async def ask(action: Action, question: Question, what: str, shape: Callable[[Any], T], known: Known) -> T:
+    """Await a preview, precondition, post-check or reconcile and put the answer into shape.
+
+    Raises ActionFailed with the reason on any failure.
+    """
     try:
         async with asyncio.timeout(max(action.timeout.total_seconds(), 10.0)):
-            return await question
-    except CallError:
-        raise
+            return shape(await question())
+    except CallError as failed:
+        raise ActionFailed(redact(str(failed), known())) from failed
     except TimeoutError:
         raise ActionFailed(f"the {what} of {action.name} did not answer in time") from None
     except Exception as broken:  # plugin code; the caller records the reason
         log.warning("the %s of %s raised", what, action.name, exc_info=True)
-        raise ActionFailed(f"the {what} of {action.name} failed: {type(broken).__name__}: {broken}") from broken
+        said = redact(f"{type(broken).__name__}: {broken}", known())
+        raise ActionFailed(f"the {what} of {action.name} failed: {said}") from broken
+
+
+def instance(of: type[T]) -> Callable[[Any], T]:
+    """Return a shape that lets only this type pass."""
+
+    def check(answer: Any) -> T:
+        if not isinstance(answer, of):
+            raise TypeError(f"it must return {of.__name__}, not {type(answer).__name__}")
+        return answer
+
+    return check

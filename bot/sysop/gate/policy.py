@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 from functools import cached_property
@@ -13,6 +13,7 @@ from sysop.canonical import digest
 from sysop.model import Decision, Origin, Risk, Verdict
 from sysop.settings import DAYS, Match, PolicySettings, Rule, Window
 
+_ANYBODY = ("approver",)
 _STRICTNESS = {Verdict.ALLOW: 0, Verdict.APPROVE: 1, Verdict.FORBID: 2}
 DEFAULT_RULES = (
     Rule(name="default: reads", match=Match(risk=(Risk.READ,)), then=Verdict.ALLOW),
@@ -77,11 +78,30 @@ class Policy:
 
 
 def tighten(decision: Decision, answers: Iterable[Decision]) -> Decision:
-    """Return the strictest of policy's answer and the plugins'; of two approvals, the one that asks more people."""
+    """Return an answer at least as strict as policy's and every plugin's, in each of its parts."""
     for answer in answers:
-        stricter = (_STRICTNESS[answer.verdict], answer.count) > (_STRICTNESS[decision.verdict], decision.count)
-        decision = answer if stricter else decision
+        decision = _stricter(decision, answer)
     return decision
+
+
+def _stricter(one: Decision, other: Decision) -> Decision:
+    if _STRICTNESS[one.verdict] > _STRICTNESS[other.verdict] or one.verdict is other.verdict is not Verdict.APPROVE:
+        return one
+    if other.verdict is not Verdict.APPROVE:
+        return other
+    if one.verdict is not Verdict.APPROVE:
+        return replace(other, roles=other.roles or _ANYBODY, count=max(other.count, 1))
+    roles = tuple(role for role in one.roles if not other.roles or role in other.roles)
+    if not roles:
+        return Decision(Verdict.FORBID, other.rule, f"{one.reason}, {other.reason}: no role may do both")
+    asked = replace(
+        one,
+        roles=roles,
+        count=max(one.count, other.count),
+        approve_within=min(one.approve_within, other.approve_within),
+        execute_within=min(one.execute_within, other.execute_within),
+    )
+    return one if asked == one else replace(asked, rule=other.rule, reason=other.reason)
 
 
 def _decision(rule: Rule) -> Decision:

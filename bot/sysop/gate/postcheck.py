@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 
-from sysop.errors import WaitUntil
+from sysop.actions import Verification
+from sysop.errors import ActionFailed, WaitUntil
 from sysop.gate.bind import Bound
 from sysop.gate.desk import GATE, Desk, canonical_json
-from sysop.gate.perform import ask
+from sysop.gate.perform import ask, instance
 from sysop.model import EffectState, Outcome, Risk, Run
+from sysop.redact import redact
 from sysop.store import effects, runs
 from sysop.store.effects import Effect
 from sysop.store.writer import Tx
@@ -32,11 +35,10 @@ class PostCheckStage:
             raise _verify_later(row, earlier[-1].created_at + every)
         context = self._desk.context(run, bound, f"verify-{len(earlier) + 1}")
         try:
-            found = await ask(
-                bound.action, declared.check(context, bound.args, json.loads(row.result or "null")), "post-check"
-            )
-            state, detail = found.state, found.detail
-        except Exception as failed:  # not knowing is not failing: ask again until the time is up
+            check = partial(declared.check, context, bound.args, json.loads(row.result or "null"))
+            found = await ask(bound.action, check, "post-check", instance(Verification), self._desk.known)
+            state, detail = found.state, redact(found.detail, self._desk.known())
+        except ActionFailed as failed:  # not knowing is not failing: ask again until the time is up
             state, detail = "pending", str(failed)
         late = await self._desk.store.now() - (row.finished_at or row.created_at) > within
         if state == "pending" and late:

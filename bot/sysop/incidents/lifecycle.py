@@ -48,6 +48,7 @@ class Lifecycle:
         given = tuple(alerts)
 
         def unit(tx: Tx) -> Taken:
+            rows.lock(tx)
             done = [self._take_one(tx, alert) for alert in given]
             return Taken(done.count("new"), done.count("ended"), done.count("known"))
 
@@ -61,6 +62,7 @@ class Lifecycle:
             return
 
         def unit(tx: Tx) -> None:
+            rows.lock(tx)
             for incident in rows.listed(tx.conn, open_only=True):
                 since = incident.mitigated_at
                 if incident.state is IncidentState.MITIGATED and since is not None and tx.now() - since >= quiet_ms:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
@@ -9,8 +10,8 @@ from typing import Any
 
 from sysop.errors import LeaseLost, Parked, ReplayMismatch, RunCancelled, StoreError
 from sysop.extension import Planner
-from sysop.gate import approvals as life
 from sysop.gate.desk import Probe
+from sysop.gate.effect import close_open
 from sysop.gate.gate import Gate
 from sysop.host import Host
 from sysop.inventory import Inventory
@@ -52,6 +53,25 @@ class Advance:
         if run is None:
             return
         self._probe("claimed")
+        beat = asyncio.create_task(self._beat(run), name=f"beat {run_id}")
+        try:
+            await self._carry(run)
+        finally:
+            beat.cancel()
+            await asyncio.gather(beat, return_exceptions=True)
+
+    async def _beat(self, run: Run) -> None:
+        """Renew the lease while an action or a model takes its time: only a stopped process loses its runs."""
+        while True:
+            await asyncio.sleep(runs.LEASE_MS / 3000)
+            try:
+                await self._store.write(lambda tx: runs.hold(tx, run.id, run.fence, even_if_cancelled=True))
+            except LeaseLost:
+                return  # the next transaction of the work itself finds out and stops it
+            except StoreError:
+                log.warning("the lease of run %s could not be renewed", run.id, exc_info=True)
+
+    async def _carry(self, run: Run) -> None:
         try:
             await self._work(run)
         except LeaseLost:
@@ -101,8 +121,9 @@ class Advance:
 
     async def _finish(self, run: Run, state: RunState, conclusion: Conclusion) -> None:
         def unit(tx: Tx) -> None:
-            runs.finish(tx, run.id, run.fence, state, asdict(conclusion), RUNNER)
-            life.void_open(tx, run.id, "the run has ended")
+            runs.hold(tx, run.id, run.fence, even_if_cancelled=True)
+            close_open(tx, run.id, "the run has ended")
+            runs.end(tx, run.id, state, asdict(conclusion), RUNNER)
 
         self._probe("concluded")
         try:

@@ -117,15 +117,10 @@ class LocalRunner:
             log.exception("run %s could not go on; it is tried again", run)
             await asyncio.sleep(1.0)
             with contextlib.suppress(StoreError):
-                await self._release(run)
+                await self._store.write(lambda tx: runs.requeue(tx, run, self._worker))
         finally:
             self._tasks.pop(run, None)
             self._wake.set()
-
-    async def _release(self, run: str) -> None:
-        mine = await self._store.read(lambda conn: runs.load(conn, run))
-        with contextlib.suppress(StoreUnavailable):
-            await self._store.write(lambda tx: runs.requeue(tx, run, mine.fence))
 
     async def _watch(self) -> None:
         """See other processes' commits: SQLite's data_version costs microseconds to read."""

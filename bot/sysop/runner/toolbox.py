@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sysop.extension import Tool
@@ -10,7 +10,7 @@ from sysop.gate.gate import Gate
 from sysop.host import Host
 from sysop.inventory import Inventory
 from sysop.model import Call, Outcome, Run
-from sysop.store import runs
+from sysop.store import effects, runs
 from sysop.store.store import Store
 
 
@@ -57,3 +57,12 @@ class RunToolbox:
         """Store the messages before any call of the newest answer runs."""
         run = self._run
         await self._store.write(lambda tx: runs.save_history(tx, run.id, run.fence, messages, answers, usage))
+
+    async def outcomes(self) -> Sequence[Outcome]:
+        """Return what the ledger holds of this run, oldest first."""
+        rows = await self._store.read(lambda conn: effects.of_run(conn, self._run.id))
+        return [row.outcome() for row in rows]
+
+    async def alive(self) -> None:
+        """Do nothing while the run is ours. Raises RunStopped once it is not, or a person has cancelled it."""
+        await self._store.write(lambda tx: runs.hold(tx, self._run.id, self._run.fence))

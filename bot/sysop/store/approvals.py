@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import Connection, Row, Table, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from sysop.errors import InvalidRequest
@@ -40,9 +40,10 @@ def lock(tx: Tx, approval: str) -> Approval:
 
 
 def newest_for(conn: Connection, run: str, call: str) -> Approval | None:
-    """Return the latest approval asked for a call; an earlier one is void."""
+    """Return the latest approval asked for a call; an earlier one is void. A clock that stands still mixes up none."""
     mine = (t.approval.c.run == run) & (t.approval.c.call == call)
-    row = conn.execute(select(t.approval).where(mine).order_by(t.approval.c.created_at.desc()).limit(1)).first()
+    latest = (t.approval.c.state == ApprovalState.VOID, t.approval.c.created_at.desc())
+    row = conn.execute(select(t.approval).where(mine).order_by(*latest).limit(1)).first()
     return _approval(conn, row) if row else None
 
 
@@ -68,16 +69,20 @@ def move(tx: Tx, approval: str, was: ApprovalState, to: ApprovalState, **values:
 
 def add_vote(tx: Tx, approval: str, approver: str, approve: bool, reason: str, at: int) -> bool:
     """Insert a vote; False when this person has voted already."""
-    dialect = postgresql if tx.postgres else sqlite
-    row = dialect.insert(t.vote).values(approval=approval, approver=approver, approve=approve, reason=reason, at=at)
-    return bool(tx.conn.execute(row.on_conflict_do_nothing()).rowcount)
+    values = {"approval": approval, "approver": approver, "approve": approve, "reason": reason, "at": at}
+    return _insert_new(tx, t.vote, values)
 
 
 def first_delivery(tx: Tx, key: str) -> bool:
     """Write a delivery key into the replay ledger; False when it was there."""
+    return _insert_new(tx, t.delivery, {"key": key, "at": tx.now()})
+
+
+def _insert_new(tx: Tx, table: Table, values: dict[str, Any]) -> bool:
+    """Insert a row; False when it was there. RETURNING tells: the row count of such an insert is -1 on PostgreSQL."""
     dialect = postgresql if tx.postgres else sqlite
-    row = dialect.insert(t.delivery).values(key=key, at=tx.now())
-    return bool(tx.conn.execute(row.on_conflict_do_nothing()).rowcount)
+    row = dialect.insert(table).values(**values).on_conflict_do_nothing().returning(*table.primary_key.columns)
+    return tx.conn.execute(row).first() is not None
 
 
 def waiting(conn: Connection) -> int:

@@ -60,19 +60,16 @@ def verify(conn: Connection) -> Verification:
     """
     heads: dict[str, tuple[int, bytes]] = {}
     checked = 0
-    for row in _stream(conn):
-        problem = _problem(row, heads)
-        if problem:
-            return Verification(checked, len(heads), f"entry {row.id} ({row.chain} #{row.seq}): {problem}")
-        heads[row.chain] = (row.seq, bytes(row.hash))
-        checked += 1
-    return Verification(checked, len(heads))
-
-
-def _stream(conn: Connection) -> Iterator[Row[Any]]:
     # By chain position: on PostgreSQL two transactions may commit a chain's entries with ids out of order.
     ordered = select(t.audit).order_by(t.audit.c.chain, t.audit.c.seq)
-    yield from conn.execution_options(yield_per=1000).execute(ordered)
+    with conn.execution_options(yield_per=1000).execute(ordered) as rows:
+        for row in rows:
+            problem = _problem(row, heads)
+            if problem:
+                return Verification(checked, len(heads), f"entry {row.id} ({row.chain} #{row.seq}): {problem}")
+            heads[row.chain] = (row.seq, bytes(row.hash))
+            checked += 1
+    return Verification(checked, len(heads))
 
 
 def _problem(row: Row[Any], heads: dict[str, tuple[int, bytes]]) -> str | None:
@@ -85,7 +82,7 @@ def _problem(row: Row[Any], heads: dict[str, tuple[int, bytes]]) -> str | None:
         return "its body does not match its hash"
     try:
         body = json.loads(row.body, object_pairs_hook=_no_twins)
-    except ValueError as bad:
+    except (ValueError, RecursionError) as bad:
         return f"its body is not acceptable JSON: {bad}"
     columns = {name: getattr(row, name) for name in ("chain", "seq", "kind", "actor", "ts")}
     wrong = [name for name, value in columns.items() if body.get(name) != value]
@@ -101,9 +98,10 @@ def _no_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def export(conn: Connection) -> Iterator[str]:
     """Yield every entry as a line of JSON: id, prev and hash in hex, and the body as the exact text that was hashed."""
-    for row in conn.execution_options(yield_per=1000).execute(select(t.audit).order_by(t.audit.c.id)):
-        line = {"id": row.id, "prev": bytes(row.prev).hex(), "hash": bytes(row.hash).hex(), "body": row.body}
-        yield json.dumps(line, sort_keys=True, separators=(",", ":"))
+    with conn.execution_options(yield_per=1000).execute(select(t.audit).order_by(t.audit.c.id)) as rows:
+        for row in rows:
+            line = {"id": row.id, "prev": bytes(row.prev).hex(), "hash": bytes(row.hash).hex(), "body": row.body}
+            yield json.dumps(line, sort_keys=True, separators=(",", ":"))
 
 
 def _entry(row: Row[Any]) -> AuditEntry:

@@ -5,17 +5,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, insert, select, text, update
 
 from sysop.errors import InvalidRequest
 from sysop.model import Alert, Incident, IncidentState
 from sysop.store import tables as t
 from sysop.store.writer import Tx
 
+_PLACING = 0x5359_0001
+
 
 def chain(incident: str) -> str:
     """Return the audit chain of an incident."""
     return f"incident:{incident}"
+
+
+def lock(tx: Tx) -> None:
+    """Let one transaction at a time place alerts: two at once would each open an incident for the other's."""
+    if tx.postgres:
+        tx.conn.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _PLACING})
 
 
 def load(conn: Connection, incident: str) -> Incident:

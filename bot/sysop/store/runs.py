@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, insert, or_, select, text, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, insert, literal, or_, select, text, update
 
 from sysop.errors import InvalidRequest, LeaseLost, RunCancelled
-from sysop.model import Origin, Request, Run, RunState, new_id
+from sysop.model import ApprovalState, EffectState, Origin, Request, Run, RunState, new_id
+from sysop.store import mode
 from sysop.store import tables as t
 from sysop.store.writer import Tx
 
@@ -160,21 +161,31 @@ def hold(tx: Tx, run: str, fence: int, *, even_if_cancelled: bool = False) -> No
 
 
 def park(tx: Tx, run: str, fence: int, waiting_for: str, wake_at: int | None) -> None:
-    """Let go of a run that waits."""
+    """Let go of a run that waits; it is due at once if what it waits for came while it was still running."""
     hold(tx, run, fence)
-    _let_go(tx, run, state=RunState.WAITING, waiting_for=waiting_for, wake_at=wake_at)
+    if _happened(tx, run, waiting_for.split()):
+        _let_go(tx, run, state=RunState.QUEUED)
+    else:
+        _let_go(tx, run, state=RunState.WAITING, waiting_for=waiting_for, wake_at=wake_at)
 
 
-def requeue(tx: Tx, run: str, fence: int) -> None:
-    """Let go of a run in the middle so that it is claimed again at once: a drain, or the database came back."""
-    hold(tx, run, fence, even_if_cancelled=True)
-    _let_go(tx, run, state=RunState.QUEUED)
+def _happened(tx: Tx, run: str, reasons: Sequence[str]) -> bool:
+    """Tell whether a decision came before anybody could be woken by it. The rows stay locked, so none comes between."""
+    asked = [reason.removeprefix("approval:") for reason in reasons if reason.startswith("approval:")]
+    votes = select(t.approval.c.state).where(t.approval.c.id.in_(asked)).order_by(t.approval.c.id).with_for_update()
+    if asked and any(state != ApprovalState.PENDING for state in tx.conn.scalars(votes)):
+        return True
+    calls = [reason.removeprefix("unknown:") for reason in reasons if reason.startswith("unknown:")]
+    rows = select(t.effect.c.state).where(t.effect.c.run == run, t.effect.c.call.in_(calls)).with_for_update()
+    if calls and any(state != EffectState.UNKNOWN for state in tx.conn.scalars(rows)):
+        return True
+    return "pause" in reasons and not mode.read_locked(tx).paused
 
 
-def finish(tx: Tx, run: str, fence: int, state: RunState, conclusion: Mapping[str, Any], actor: str) -> None:
-    """End a run with its conclusion."""
-    hold(tx, run, fence, even_if_cancelled=True)
-    end(tx, run, state, conclusion, actor)
+def requeue(tx: Tx, run: str, worker: str) -> None:
+    """Let go of a run in the middle so that it is claimed again at once, if this worker still has it."""
+    mine = and_(t.run.c.id == run, t.run.c.worker == worker, t.run.c.state == RunState.RUNNING)
+    tx.conn.execute(update(t.run).where(mine).values(state=RunState.QUEUED, worker=None, lease_until=None))
 
 
 def end(tx: Tx, run: str, state: RunState, conclusion: Mapping[str, Any], actor: str) -> None:
@@ -188,18 +199,24 @@ def _let_go(tx: Tx, run: str, **values: Any) -> None:
 
 
 def wake(tx: Tx, run: str, waiting_for: str) -> None:
-    """Queue a run that waits for exactly this; nothing happens otherwise."""
+    """Queue a run that waits for this, alone or among others; nothing happens otherwise."""
     tx.conn.execute(
         update(t.run)
-        .where(t.run.c.id == run, t.run.c.state == RunState.WAITING, t.run.c.waiting_for == waiting_for)
+        .where(t.run.c.id == run, _waits_for(waiting_for))
         .values(state=RunState.QUEUED, waiting_for=None, wake_at=None)
     )
 
 
+def _waits_for(reason: str) -> ColumnElement[bool]:
+    reasons = literal(" ").concat(t.run.c.waiting_for).concat(" ")
+    return and_(t.run.c.state == RunState.WAITING, reasons.contains(f" {reason} ", autoescape=True))
+
+
 def wake_paused(tx: Tx) -> None:
     """Queue every run that was parked by the pause switch."""
-    parked = and_(t.run.c.state == RunState.WAITING, t.run.c.waiting_for == "pause")
-    tx.conn.execute(update(t.run).where(parked).values(state=RunState.QUEUED, waiting_for=None))
+    tx.conn.execute(
+        update(t.run).where(_waits_for("pause")).values(state=RunState.QUEUED, waiting_for=None, wake_at=None)
+    )
 
 
 def release_all(tx: Tx) -> Sequence[str]:

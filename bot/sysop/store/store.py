@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 from sqlalchemy import URL, Connection, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, TimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from sysop.errors import SchemaOutdated, StoreUnavailable
 from sysop.model import AuditEntry
 from sysop.store import schema
 from sysop.store.engine import is_sqlite, parse_url, postgres_engine, reader_engine, sqlite_file, writer_engine
-from sysop.store.writer import PostgresWriter, SqliteWriter, Tx, Unit, host_clock
+from sysop.store.writer import PostgresWriter, SqliteWriter, Tx, Unit, exhausted, host_clock
 
 T = TypeVar("T")
 Observer = Callable[[AuditEntry], None]
@@ -33,7 +33,7 @@ class Store:
         """Open a database by URL; nothing is read yet. `clock` replaces the host's clock on SQLite, for drills."""
         parsed = parse_url(url)
         if is_sqlite(parsed):
-            return cls(parsed, reader_engine(parsed), SqliteWriter(writer_engine(parsed), clock))
+            return cls(parsed, reader_engine(parsed, clock), SqliteWriter(writer_engine(parsed, clock)))
         engine = postgres_engine(parsed, pool_size)
         return cls(parsed, engine, PostgresWriter(engine))
 
@@ -58,6 +58,8 @@ class Store:
                 return await connection.run_sync(query)
         except DBAPIError as broken:
             raise StoreUnavailable(f"the database cannot be read ({broken.orig})") from broken
+        except TimeoutError as busy:
+            raise exhausted() from busy
 
     async def write(self, unit: Unit[T]) -> T:
         """Run a unit; returns once it is durable. Raises what the unit raises, or StoreUnavailable."""

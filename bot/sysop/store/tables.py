@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import (
     JSON,
     BigInteger,
@@ -15,8 +17,35 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
+    TypeDecorator,
     UniqueConstraint,
 )
+from sqlalchemy.engine import Dialect
+
+from sysop.redact import redact_value
+
+
+class Words(TypeDecorator[str]):
+    """Text that people, models or foreign systems wrote: whatever reaches the column, a secret in it does not."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        """Redact on the way in."""
+        return None if value is None else str(redact_value(value))
+
+
+class Facts(TypeDecorator[Any]):
+    """JSON that holds such text."""
+
+    impl = JSON
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> Any:
+        """Redact on the way in."""
+        return redact_value(value)
+
 
 metadata = MetaData(
     naming_convention={
@@ -32,7 +61,7 @@ incident = Table(
     metadata,
     Column("id", Text, primary_key=True),
     Column("state", Text, nullable=False),
-    Column("title", Text, nullable=False),
+    Column("title", Words, nullable=False),
     Column("severity", Text, nullable=False),
     Column("services", JSON, nullable=False),
     Column("opened_at", BigInteger, nullable=False),
@@ -50,11 +79,11 @@ alert = Table(
     Column("fingerprint", Text, primary_key=True),
     Column("starts_at", BigInteger, primary_key=True),
     Column("ends_at", BigInteger),
-    Column("labels", JSON, nullable=False),
-    Column("annotations", JSON, nullable=False),
-    Column("url", Text, nullable=False),
+    Column("labels", Facts, nullable=False),
+    Column("annotations", Facts, nullable=False),
+    Column("url", Words, nullable=False),
     Column("incident", Text, ForeignKey("incident.id"), nullable=False),
-    Column("reason", Text, nullable=False),
+    Column("reason", Words, nullable=False),
     Column("received_at", BigInteger, nullable=False),
     Index("ix_alert_incident", "incident"),
 )
@@ -66,23 +95,23 @@ run = Table(
     Column("state", Text, nullable=False),
     Column("origin", Text, nullable=False),
     Column("place", Text, nullable=False),
-    Column("text", Text, nullable=False),
+    Column("text", Words, nullable=False),
     Column("requesters", JSON, nullable=False),
     Column("roles", JSON, nullable=False),
     Column("incident", Text, ForeignKey("incident.id")),
     Column("planner", Text, nullable=False),
-    Column("request", JSON, nullable=False),
+    Column("request", Facts, nullable=False),
     Column("fence", BigInteger, nullable=False, server_default="0"),
     Column("attempt", Integer, nullable=False, server_default="0"),
     Column("worker", Text),
     Column("lease_until", BigInteger),
     Column("waiting_for", Text),
     Column("wake_at", BigInteger),
-    Column("plan", JSON, nullable=False),
+    Column("plan", Facts, nullable=False),
     Column("history", LargeBinary),
     Column("answers", Integer, nullable=False, server_default="0"),
     Column("usage", JSON, nullable=False),
-    Column("conclusion", JSON),
+    Column("conclusion", Facts),
     Column("cancelled_by", Text),
     Column("created_at", BigInteger, nullable=False),
     Column("finished_at", BigInteger),
@@ -107,10 +136,10 @@ effect = Table(
     Column("precondition", Text),
     Column("fence", BigInteger, nullable=False),
     Column("result", Text),
-    Column("error", Text),
+    Column("error", Words),
     Column("verified", Boolean),
-    Column("verification", Text),
-    Column("provider_id", Text),
+    Column("verification", Words),
+    Column("provider_id", Words),
     Column("created_at", BigInteger, nullable=False),
     Column("started_at", BigInteger),
     Column("finished_at", BigInteger),
@@ -136,11 +165,11 @@ approval = Table(
     Column("count", Integer, nullable=False),
     Column("preview", Text, nullable=False),
     Column("precondition", Text, nullable=False),
-    Column("reason", Text, nullable=False),
+    Column("reason", Words, nullable=False),
     Column("approve_by", BigInteger, nullable=False),
     Column("execute_within", BigInteger, nullable=False),
     Column("execute_by", BigInteger),
-    Column("closed_reason", Text),
+    Column("closed_reason", Words),
     Column("created_at", BigInteger, nullable=False),
     Index("ix_approval_run_call", "run", "call"),
     Index("ix_approval_state_approve_by", "state", "approve_by"),
@@ -152,7 +181,7 @@ vote = Table(
     Column("approval", Text, ForeignKey("approval.id"), primary_key=True),
     Column("approver", Text, primary_key=True),
     Column("approve", Boolean, nullable=False),
-    Column("reason", Text, nullable=False),
+    Column("reason", Words, nullable=False),
     Column("at", BigInteger, nullable=False),
 )
 
@@ -161,7 +190,7 @@ said = Table(
     metadata,
     Column("run", Text, ForeignKey("run.id"), primary_key=True),
     Column("id", Text, primary_key=True),
-    Column("text", Text, nullable=False),
+    Column("text", Words, nullable=False),
     Column("at", BigInteger, nullable=False),
 )
 
@@ -178,7 +207,7 @@ mode = Table(
     Column("id", Integer, primary_key=True, autoincrement=False),
     Column("paused", Boolean, nullable=False),
     Column("by", Text, nullable=False),
-    Column("reason", Text, nullable=False),
+    Column("reason", Words, nullable=False),
     Column("at", BigInteger, nullable=False),
 )
 

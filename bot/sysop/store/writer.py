@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, select, text
-from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError, TimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from sysop.errors import StoreUnavailable
@@ -33,7 +33,7 @@ Unit = Callable[["Tx"], T]
 
 GENESIS = bytes(32)
 BATCH = 256
-GAP_S = 0.002  # between batches: without it a second process waits up to 2 s for SQLite's lock, with it 9 ms
+GAP_S = 0.002  # between batches under load, so that a second process gets SQLite's lock
 _PG_CLOCK = text("SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint")
 _RETRIES = 50
 
@@ -53,7 +53,6 @@ class Tx:
     """One unit's view of its transaction."""
 
     conn: Connection
-    clock: Callable[[], int] = host_clock
     heads: dict[str, tuple[int, bytes]] = field(default_factory=dict)
     entries: list[AuditEntry] = field(default_factory=list)
     floor: int | None = None
@@ -67,13 +66,15 @@ class Tx:
         """Return the database's time in milliseconds.
 
         On PostgreSQL the wall clock at this statement, not at the transaction's start: a unit may have waited for a
-        lock past a deadline. On SQLite never before the newest stored time, so a clock set back revives nothing.
+        lock past a deadline. On SQLite never before the newest stored time, so a clock set back revives nothing;
+        the host's clock is an option of the engine, so that reads and writes agree.
         """
         if self.postgres:
             return int(self.conn.scalar(_PG_CLOCK) or 0)
         if self.floor is None:
             self.floor = self.conn.scalar(select(t.audit.c.ts).order_by(t.audit.c.id.desc()).limit(1)) or 0
-        self.floor = max(self.floor, self.clock())
+        clock: Callable[[], int] = self.conn.get_execution_options().get("clock", host_clock)
+        self.floor = max(self.floor, clock())
         return self.floor
 
     def audit(self, chain: str, kind: str, actor: str, **facts: Any) -> AuditEntry:
@@ -144,9 +145,8 @@ class _Job:
 class SqliteWriter:
     """One thread, one connection: takes up to 256 waiting units and commits them together."""
 
-    def __init__(self, engine: Engine, clock: Callable[[], int]) -> None:
+    def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._clock = clock
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._closed = False
@@ -173,14 +173,12 @@ class SqliteWriter:
         self._engine.dispose()
 
     def _work(self) -> None:
-        ended = 0.0
         while (batch := self._take()) is not None:
-            wait = ended + GAP_S - time.monotonic()
-            if wait > 0:
-                time.sleep(wait)
             self._commit(batch)
-            ended = time.monotonic()
+            busy = not self._jobs.empty()
             _resolve(batch)
+            if busy:  # under load only: alone, every commit is already followed by a pause
+                time.sleep(GAP_S)
 
     def _take(self) -> list[_Job] | None:
         first = self._jobs.get()
@@ -201,7 +199,7 @@ class SqliteWriter:
     def _commit(self, batch: Sequence[_Job]) -> None:
         try:
             with self._engine.begin() as connection:
-                tx = Tx(connection, self._clock)
+                tx = Tx(connection)
                 for job in batch:
                     _run_in_savepoint(tx, job)
         except DBAPIError as broken:
@@ -224,7 +222,14 @@ def _run_in_savepoint(tx: Tx, job: _Job) -> None:
         driver_sql(tx.conn, "ROLLBACK TO unit")
         driver_sql(tx.conn, "RELEASE unit")
         tx.heads = heads
-        job.error = unavailable(error) if isinstance(error, OperationalError) else error
+        job.error = _carried(error)
+
+
+def _carried(error: BaseException) -> BaseException:
+    """Return what the caller's future can carry; it refuses StopIteration, and everybody in the batch would hang."""
+    if isinstance(error, OperationalError):
+        return unavailable(error)
+    return RuntimeError(f"the unit raised {error!r}") if isinstance(error, StopIteration) else error
 
 
 def _still_open(connection: Connection) -> bool:
@@ -249,6 +254,11 @@ def unavailable(error: DBAPIError) -> StoreUnavailable:
     return StoreUnavailable(f"the database refused a write ({cause}); nothing was written; {fix}")
 
 
+def exhausted() -> StoreUnavailable:
+    """Return the error for a pool without a free connection: load, not a fault of whoever asked."""
+    return StoreUnavailable("the database is too busy: no connection became free in time; nothing was written")
+
+
 class PostgresWriter:
     """Runs units concurrently; one that loses the race for a chain's head runs again."""
 
@@ -266,6 +276,8 @@ class PostgresWriter:
                         raise
                     raise unavailable(error) from error
                 await asyncio.sleep(random.uniform(0, 0.002 * (attempt + 1)))  # noqa: S311 (jitter)
+            except TimeoutError as busy:
+                raise exhausted() from busy
         raise AssertionError("unreachable")
 
     async def _once(self, unit: Unit[T]) -> tuple[T, Sequence[AuditEntry]]:

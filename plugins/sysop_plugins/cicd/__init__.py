@@ -29,7 +29,7 @@ async def _health(ctx: PluginContext) -> Health:
     settings: Settings = ctx.settings
     pipelines = settings.local.pipelines
     if not pipelines:
-        return Health(False, "no pipeline is declared: nothing can be deployed or rolled back", _FIX)
+        return Health(None, "no pipeline is declared: nothing can be deployed or rolled back", _FIX)
     broken = {name: problem for name, p in sorted(pipelines.items()) if (problem := _problem(p))}
     if broken:
         name, problem = next(iter(broken.items()))

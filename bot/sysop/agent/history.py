@@ -1,0 +1,172 @@
+"""The conversation with the model: numbering, what is still open, and a shorter view of a long one.
+
+The stored conversation is never shortened and its calls are never touched: only what is sent is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Final, cast
+
+from pydantic_ai import DeferredToolResults
+from pydantic_ai.messages import (
+    ModelMessage,
+    ModelMessagesTypeAdapter,
+    ModelRequest,
+    ModelRequestPart,
+    ModelResponse,
+    RetryPromptPart,
+    ToolCallPart,
+    ToolReturnPart,
+)
+
+from sysop.agent.guard import Made, call_key, heading
+from sysop.agent.session import Numbered
+from sysop.extension import Tool
+from sysop.model import Risk
+
+CONCLUDE: Final = "conclude"
+CHARS_PER_TOKEN: Final = 3  # JSON and ids; prose has more, so the estimate errs on the safe side
+_OURS: Final = "sysop"
+_REASON: Final = 500
+_WORTH: Final = 400
+
+
+def load(stored: bytes | None) -> list[ModelMessage]:
+    """Return the stored conversation."""
+    return ModelMessagesTypeAdapter.validate_json(stored) if stored else []
+
+
+def dump(messages: Sequence[ModelMessage]) -> bytes:
+    """Return a conversation as stored."""
+    return ModelMessagesTypeAdapter.dump_json(list(messages))
+
+
+def calls_of(message: ModelMessage) -> list[ToolCallPart]:
+    """Return the calls a message asks for, in order."""
+    return [p for p in message.parts if isinstance(p, ToolCallPart)] if isinstance(message, ModelResponse) else []
+
+
+def all_calls(messages: Sequence[ModelMessage]) -> list[ToolCallPart]:
+    """Return every call of a conversation, without the one that ends it."""
+    return [call for message in messages for call in calls_of(message) if call.tool_name != CONCLUDE]
+
+
+def answered(messages: Sequence[ModelMessage]) -> dict[str, ToolReturnPart | RetryPromptPart]:
+    """Return what the calls were answered with, by their ids."""
+    parts = [part for message in messages if isinstance(message, ModelRequest) for part in message.parts]
+    return {p.tool_call_id: p for p in parts if isinstance(p, ToolReturnPart | RetryPromptPart) and p.tool_call_id}
+
+
+def pending_results(messages: Sequence[ModelMessage]) -> DeferredToolResults | None:
+    """Return what a resumed conversation must be given so that no open call is forgotten.
+
+    Where some calls of an answer are answered and others wait, all that wait are named: the gate decides each of them
+    again. Where the conversation ends with the answer itself, nothing: all its calls are made again.
+    """
+    if not messages or isinstance(messages[-1], ModelResponse):
+        return None
+    newest = next((m for m in reversed(messages) if isinstance(m, ModelResponse)), None)
+    done = answered(messages)
+    open_calls = [c.tool_call_id for c in (calls_of(newest) if newest else ()) if c.tool_call_id not in done]
+    return DeferredToolResults(approvals=dict.fromkeys(open_calls, True)) if open_calls else None
+
+
+def number(response: ModelResponse, answer: int, run: str, taken: Collection[str]) -> ModelResponse:
+    """Number an answer, and rename every call whose id the conversation has seen: some servers send `call_0` always."""
+    used, parts, given = set(taken), list(response.parts), {}
+    calls = [index for index, part in enumerate(parts) if isinstance(part, ToolCallPart)]
+    for position, index in enumerate(calls):
+        call = parts[index]
+        assert isinstance(call, ToolCallPart)
+        id = call.tool_call_id if call.tool_call_id not in used else _free_id(f"{run}:{answer}.{position}", used)
+        used.add(id)
+        given[id] = call.tool_call_id
+        parts[index] = replace(call, tool_call_id=id)
+    return replace(response, parts=parts, metadata={_OURS: {"answer": answer, "provider_ids": given}})
+
+
+def _free_id(seed: str, used: Collection[str]) -> str:
+    """Return nine letters and digits, which every known server takes as an id; the same for the same call."""
+    salt = 0
+    while True:
+        id = hashlib.sha256(f"{seed}/{salt}".encode()).hexdigest()[:9]
+        if id not in used:
+            return id
+        salt += 1
+
+
+def answer_of(response: ModelResponse) -> int:
+    """Return the number of an answer."""
+    return int((response.metadata or {})[_OURS]["answer"])
+
+
+def numbers(messages: Sequence[ModelMessage]) -> dict[str, Numbered]:
+    """Return our ids of all calls by their ids in the conversation."""
+    return dict(pair for message in messages if isinstance(message, ModelResponse) for pair in _numbers(message))
+
+
+def _numbers(response: ModelResponse) -> Iterator[tuple[str, Numbered]]:
+    answer, given = answer_of(response), (response.metadata or {})[_OURS]["provider_ids"]
+    reason = (response.text or "").strip()[:_REASON]
+    for position, call in enumerate(calls_of(response)):
+        yield call.tool_call_id, Numbered(f"a{answer}.{position}", given.get(call.tool_call_id), reason)
+
+
+def made(messages: Sequence[ModelMessage], actions: Mapping[str, str], tools: Mapping[str, Tool]) -> list[Made]:
+    """Return every call of a conversation for the search for circles."""
+    done = answered(messages)
+    return [_made(call, done, tools.get(actions.get(call.tool_name, ""))) for call in all_calls(messages)]
+
+
+def _made(call: ToolCallPart, done: Mapping[str, Any], tool: Tool | None) -> Made:
+    part = done.get(call.tool_call_id)
+    succeeded = isinstance(part, ToolReturnPart) and part.outcome == "success"
+    changed = tool is not None and tool.risk is not Risk.READ and succeeded
+    return Made(call_key(call.tool_name, arguments(call), tool.schema if tool else {}), changed)
+
+
+def arguments(call: ToolCallPart) -> dict[str, Any] | str:
+    """Return a call's arguments, as text where they are no JSON object."""
+    try:
+        return call.args_as_dict()
+    except (ValueError, AssertionError):
+        return str(call.args)
+
+
+def compact(messages: list[ModelMessage], limit: int) -> list[ModelMessage]:
+    """Return a view of a conversation that fits a number of tokens: results lose their data, oldest first.
+
+    Pairs of call and answer stay whole. The results the model has not seen yet go last of all.
+    """
+    over = sum(map(_size, messages)) - limit * CHARS_PER_TOKEN
+    if over <= 0:
+        return messages
+    view = list(messages)
+    for index, message in enumerate(view):
+        if isinstance(message, ModelRequest):
+            shorter = [_without_data(part) for part in message.parts]
+            over -= sum(_length(a) - _length(b) for a, b in zip(message.parts, shorter, strict=True))
+            view[index] = replace(message, parts=shorter)
+        if over <= 0:
+            break
+    return view
+
+
+def _without_data(part: ModelRequestPart) -> ModelRequestPart:
+    if isinstance(part, ToolReturnPart) and isinstance(part.content, str) and len(part.content) > _WORTH:
+        shorter: ModelRequestPart = replace(cast(Any, part), content=heading(part.content))
+        return shorter
+    return part
+
+
+def _size(message: ModelMessage) -> int:
+    return sum(_length(part) for part in message.parts)
+
+
+def _length(part: Any) -> int:
+    content = getattr(part, "content", None)
+    arguments = getattr(part, "args", None)
+    return sum(len(value if isinstance(value, str) else str(value)) for value in (content, arguments) if value)

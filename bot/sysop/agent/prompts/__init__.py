@@ -1,0 +1,62 @@
+"""What the model is told: Markdown files in this folder, versioned together by their digest."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from sysop.agent.guard import bounded, fence
+from sysop.model import Origin, Run
+from sysop.redact import redact, redact_value
+
+FindRunbook = Callable[[Run, Mapping[str, Any] | None], str | None]
+"""Returns the text of the runbook that fits, None where none does."""
+
+_FOLDER = Path(__file__).parent
+_MAX_RUNBOOK = 24 * 1024
+
+
+@cache
+def _texts() -> Mapping[str, str]:
+    return {file.stem: file.read_text(encoding="utf-8") for file in sorted(_FOLDER.glob("*.md"))}
+
+
+def system() -> str:
+    """Return the instructions of every request."""
+    return _texts()["system"]
+
+
+def version() -> str:
+    """Return the digest of all prompts, kept in the plan of each run that used them."""
+    return hashlib.sha256(json.dumps(_texts(), sort_keys=True).encode()).hexdigest()[:16]
+
+
+def task(run: Run, incident: Mapping[str, Any] | None, runbook: str | None) -> str:
+    """Return the first message of a run. Whatever people or machines wrote stands in fences, without secrets."""
+    parts = {
+        "request": _request(run),
+        "incident": f"The incident:\n{fence(_json(incident), 'incident')}\n\n" if incident else "",
+        "runbook": f"The runbook that fits:\n{_runbook(runbook)}\n\n" if runbook else "",
+    }
+    return re.sub(r"{{(\w+)}}", lambda place: parts[place[1]], _texts()["task"])
+
+
+def _request(run: Run) -> str:
+    if not run.text:
+        return f"Run {run.id} was started by {run.origin}.\n\n"
+    kind = "request" if run.origin is Origin.ASKED else "untrusted"
+    asked = fence(bounded(redact(run.text)), ", ".join(run.requesters), kind)
+    return f"Run {run.id}, started by {run.origin}:\n{asked}\n\n"
+
+
+def _runbook(text: str) -> str:
+    return fence(bounded(redact(text), _MAX_RUNBOOK), "reviewed pages", "runbook")
+
+
+def _json(incident: Mapping[str, Any]) -> str:
+    return bounded(json.dumps(redact_value(dict(incident)), ensure_ascii=False, indent=1))

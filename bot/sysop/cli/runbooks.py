@@ -1,0 +1,185 @@
+"""`sysop runbooks`: the pages people read and Sysop follows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.markdown import Markdown
+from rich.text import Text
+
+from sysop import app as composition
+from sysop.app import App
+from sysop.cli import Group, follow, show
+from sysop.cli.ask import no_wait
+from sysop.cli.common import EXIT_NOT_RESOLVED, command, emit, json_option, load_settings, me, opened, out, pairs
+from sysop.errors import RunbookError
+from sysop.knowledge.index import Index
+from sysop.knowledge.lint import Finding, lint, lint_text
+from sysop.knowledge.runbook import Runbook, Step
+from sysop.model import Origin, Request
+
+
+@click.group(cls=Group, invoke_without_command=True)
+@json_option
+@command
+async def runbooks(as_json: bool) -> None:
+    """List, show, lint, search and follow runbooks."""
+    if click.get_current_context().invoked_subcommand is None:
+        _list(_index(), as_json)
+
+
+@runbooks.command("list")
+@json_option
+@command
+async def list_runbooks(as_json: bool) -> None:
+    """List all runbooks, broken ones with the reason."""
+    _list(_index(), as_json)
+
+
+def _index() -> Index:
+    settings = load_settings()
+    return Index.load(composition.runbook_folders(settings, composition.load_plugins(settings)))
+
+
+def _list(index: Index, as_json: bool) -> None:
+    if as_json:
+        unused = [{"path": b.path, "reason": b.reason} for b in index.broken]
+        emit({"runbooks": [_json(book) for book in index.runbooks.values()], "broken": unused})
+        return
+    lines = (
+        (
+            book.path,
+            book.title,
+            ", ".join(book.alerts),
+            ", ".join(book.services),
+            str(len(book.steps)),
+            book.owner,
+            str(book.reviewed or "never"),
+        )
+        for book in index.runbooks.values()
+    )
+    out().print(show.table("runbook", "title", "alerts", "services", "steps", "owner", "reviewed", rows=lines))
+    for broken in index.broken:
+        out().print(Text(f"broken: {show.visible(broken.reason)}", style="red"), soft_wrap=True)
+
+
+def _json(book: Runbook) -> dict[str, Any]:
+    return {
+        "path": book.path,
+        "digest": book.digest,
+        "title": book.title,
+        "alerts": book.alerts,
+        "services": book.services,
+        "environments": book.environments,
+        "owner": book.owner,
+        "reviewed": book.reviewed,
+        "steps": [{"id": s.id, "action": s.action, "note": s.note, "line": s.line} for s in book.steps],
+        "sections": [{"title": s.title, "slug": s.slug, "text": s.text} for s in book.sections],
+    }
+
+
+@runbooks.command("show")
+@click.argument("name")
+@json_option
+@command
+async def show_runbook(name: str, as_json: bool) -> None:
+    """Show a runbook: what a person reads, and the steps a machine follows."""
+    book = _index().get(name)
+    if as_json:
+        emit(_json(book))
+        return
+    console = out()
+    console.print(f"{book.path}  reviewed {book.reviewed or 'never'}  owner {book.owner or 'nobody'}", markup=False)
+    console.print(f"digest {book.digest}")
+    text = "\n\n".join(f"## {s.title}\n\n{s.text}" if s.title else s.text for s in book.sections)
+    console.print(Markdown(show.visible(text)) if console.is_terminal else Text(show.visible(text)))
+    console.print(show.table("step", "action", "repeats", "if it fails", "note", rows=map(_step, book.steps)))
+
+
+def _step(step: Step) -> tuple[str, ...]:
+    repeats = f"every {step.every // 1000} s for {step.within // 1000} s" if step.until else ""
+    return step.id, step.action, repeats, step.otherwise, step.note
+
+
+@runbooks.command("lint")
+@click.argument("files", nargs=-1, type=click.Path(path_type=Path))
+@json_option
+@command
+async def lint_runbooks(files: tuple[Path, ...], as_json: bool) -> int:
+    """Find mistakes in runbooks, all of them or the FILES given. Exit code 1 if there is an error."""
+    findings, checked = _lint(files)
+    if as_json:
+        emit(
+            [
+                {"file": f.file, "line": f.line, "step": f.step, "level": f.level, "message": f.message, "fix": f.fix}
+                for f in findings
+            ]
+        )
+    else:
+        for finding in findings:
+            out().print(
+                Text(show.visible(str(finding)), style="red" if finding.level == "error" else "yellow"), soft_wrap=True
+            )
+        errors = sum(finding.level == "error" for finding in findings)
+        out().print(f"{checked} runbooks, {errors} errors, {len(findings) - errors} warnings")
+    return EXIT_NOT_RESOLVED if any(finding.level == "error" for finding in findings) else 0
+
+
+def _lint(files: Sequence[Path]) -> tuple[list[Finding], int]:
+    settings = load_settings()
+    host, inventory = composition.load_plugins(settings), settings.services()
+    if files:
+        pages = [(str(file), file.read_bytes()) for file in files]
+        return [f for name, page in pages for f in lint_text(page, name, host.actions, inventory)], len(pages)
+    index = Index.load(composition.runbook_folders(settings, host))
+    found = [f for book in index.runbooks.values() for f in lint(book, host.actions, inventory)]
+    found += [Finding(b.path, 1, "", "error", b.reason, "it is not used until this is right") for b in index.broken]
+    return found, len(index.runbooks) + len(index.broken)
+
+
+@runbooks.command("search")
+@click.argument("words", nargs=-1, required=True)
+@click.option("--limit", type=click.IntRange(1), default=5, show_default=True, help="How many pages.")
+@json_option
+@command
+async def search(words: tuple[str, ...], limit: int, as_json: bool) -> int:
+    """Find sections by words. Exit code 1 if no page has any of them."""
+    hits = _index().search(" ".join(words), limit)
+    if as_json:
+        found = [{"citation": h.citation, "title": h.runbook.title, "confidence": round(h.confidence, 3)} for h in hits]
+        emit(found)
+    elif not hits:
+        out().print("no runbook has any of these words")
+    else:
+        lines = ((h.citation, h.runbook.title, f"{h.confidence:.2f}", show.one_line(h.section.text, 80)) for h in hits)
+        out().print(show.table("section", "runbook", "confidence", "begins", rows=lines))
+    return 0 if hits else EXIT_NOT_RESOLVED
+
+
+@runbooks.command("run")
+@click.argument("name")
+@click.argument("text", nargs=-1)
+@click.option(
+    "--with", "words", multiple=True, metavar="KEY=TEXT", help="A value the page reads as params.KEY; repeatable."
+)
+@no_wait
+@json_option
+@command
+async def run_runbook(name: str, text: tuple[str, ...], words: tuple[str, ...], no_wait: bool, as_json: bool) -> int:
+    """Follow a runbook now. Every call goes through the gate. Exit codes as for `sysop ask`."""
+    params = pairs(words)
+    async with opened(check=False) as app:
+        book = _followable(app, name)
+        about = " ".join(text) or book.title
+        request = Request(me(app), Origin.ASKED, "cli", about, args=params, planner="runbook", runbook=book.path)
+        return await follow.submit(app, request, wait=not no_wait, as_json=as_json)
+
+
+def _followable(app: App, name: str) -> Runbook:
+    book = app.index.get(name)
+    if not book.steps:
+        raise RunbookError(f"{book.path} has no steps that could be followed; read it: sysop runbooks show {name}")
+    return book

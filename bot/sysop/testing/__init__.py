@@ -1,0 +1,1 @@
+"""What plugin authors may use in their own tests."""
