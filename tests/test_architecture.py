@@ -118,7 +118,9 @@ def test_the_plugins_that_ship_are_the_ones_that_load() -> None:
 
 
 def test_imports_go_down_only() -> None:
-    done = subprocess.run(["lint-imports"], cwd=ROOT, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [Path(sys.executable).with_name("lint-imports")], cwd=ROOT, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stdout
 
 

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 import bench
 from gate.kit import Attack, over
@@ -275,16 +275,17 @@ def _clean() -> Any:
         shutil.rmtree(_template.pop().parent)
 
 
-Machine.TestCase.settings = settings(
-    max_examples=EXAMPLES,
-    stateful_step_count=STEPS,
-    deadline=None,
-    suppress_health_check=list(HealthCheck),
-    derandomize=True,
-)
-TestApprovals = pytest.mark.timeout(1800)(Machine.TestCase)
-
-
-def test_the_machine_has_been_everywhere() -> None:
+@pytest.mark.timeout(1800)
+def test_no_order_of_steps_breaks_an_approval_and_every_state_was_reached() -> None:
+    run_state_machine_as_test(  # type: ignore[no-untyped-call]
+        Machine,
+        settings=settings(
+            max_examples=EXAMPLES,
+            stateful_step_count=STEPS,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+            derandomize=True,
+        ),
+    )
     assert all(reached[state] for state in ApprovalState), reached
     assert reached["ran"] >= EXAMPLES // 20, f"the effect hardly ever ran, so the machine proves little: {reached}"

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+import bench
 from gate.kit import ANN, BOB, Attack, Calls
 from lab import Lab, LabPlugin
 from sysop.canonical import canonical, digest
@@ -46,6 +48,7 @@ async def test_an_approved_approval_with_a_forged_field_runs_nothing(gate: Attac
         assert (await gate.load(old.id)).state is ApprovalState.VOID
 
 
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("what", FORGED)
 async def test_a_pending_approval_with_a_forged_field_runs_nothing_when_voted_on(gate: Attack, what: str) -> None:
     old = await gate.ask("guarded")
@@ -163,11 +166,11 @@ async def test_the_same_call_with_other_arguments_stops_the_run(attack: Callable
     ],
     ids=repr,
 )
-async def test_arguments_that_cannot_be_bound_are_refused_before_anybody_is_asked(
-    gate: Attack, args: dict[str, Any]
+def test_arguments_that_cannot_be_bound_are_refused_before_anybody_is_asked(
+    args: dict[str, Any], tmp_path: Path
 ) -> None:
     with pytest.raises(InvalidCall):
-        bind(gate.app.host, Inventory(), "run-1", Call("call", "lab.wipe", args))
+        bind(bench.lab_host(tmp_path), Inventory(), "run-1", Call("call", "lab.wipe", args))
 
 
 async def test_what_cannot_be_bound_ends_the_run_with_a_reason(attack: Callable[..., Attack]) -> None:

@@ -52,6 +52,7 @@ async def test_a_world_that_comes_back_to_what_was_approved_is_no_drift(gate: At
     assert len(gate.begun) == 1
 
 
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("reading", ["raises", "not json", "nan"])
 async def test_a_precondition_that_cannot_be_read_refuses_the_call(attack: Callable[..., Attack], reading: str) -> None:
     class Blind(Lab):
@@ -70,6 +71,7 @@ async def test_a_precondition_that_cannot_be_read_refuses_the_call(attack: Calla
     assert gate.begun == []
 
 
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("shown", ["raises", "nothing", "text"])
 async def test_a_preview_that_cannot_be_shown_refuses_the_call(attack: Callable[..., Attack], shown: str) -> None:
     class Blind(Lab):

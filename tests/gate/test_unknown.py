@@ -141,6 +141,7 @@ async def test_an_action_that_says_it_failed_is_failed_and_the_run_goes_on(attac
     assert (await gate.run(run)).state is RunState.DONE
 
 
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("answer", [None, "done", {"state": "done"}, Exception], ids=str)
 async def test_a_target_that_talks_nonsense_cannot_tell(attack: Callable[..., Attack], answer: Any) -> None:
     class Mad(Breaking):
@@ -154,6 +155,7 @@ async def test_a_target_that_talks_nonsense_cannot_tell(attack: Callable[..., At
     assert await gate.state(run) == "unknown"
 
 
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
 @pytest.mark.parametrize(
     "result", [object(), {"key": 1}, float("nan"), b"\xff", "deep"], ids=["object", "shape", "nan", "bytes", "deep"]
 )
