@@ -29,7 +29,7 @@ def _keep(tx: Tx, key: str, chain: str) -> None:
 
 
 async def test_of_many_units_with_duplicates_exactly_the_duplicates_are_refused(store: Store) -> None:
-    units = UNITS if store.embedded else UNITS // 4
+    units = UNITS if store.embedded else UNITS // 8
     keys = [f"k{n - 1 if n % TWICE_EVERY == 0 and n else n}" for n in range(units)]
     found = await asyncio.gather(
         *(store.write(lambda tx, key=key, n=n: _keep(tx, key, f"chain-{n % 7}")) for n, key in enumerate(keys)),

@@ -70,17 +70,17 @@ class Gate:
         not ours any more. A failed action is an outcome.
         """
         bound = await self._bind(run, call)
-        row = await self._desk.store.read(lambda conn: effects.find(conn, run.id, call.id))
+        row, now = await self._desk.store.read(lambda conn: (effects.find(conn, run.id, call.id), Tx(conn).now()))
         objection = None
         if row is None:
-            decision = await self._judge(run, bound)
+            decision = await self._judge(run, bound, now)
             if bound.action.risk is Risk.READ and decision.verdict is Verdict.ALLOW:
                 return await self._read(run, bound, decision)
             row = await self._authorise(run, bound, decision)
         elif row.call_digest != bound.digest:
             raise ReplayMismatch(f"call {call.id} of run {run.id} came back with other arguments than the ledger holds")
         elif row.state in (EffectState.INTENT, EffectState.EXECUTING):
-            objection = await self._objection(run, bound, row)
+            objection = self._objection(run, bound, row, now)
         row = await self._effects.carry_out(run, bound, row, objection)
         return await self._post_checks.verify(run, bound, row)
 
@@ -109,22 +109,22 @@ class Gate:
             return Decision(Verdict.FORBID, decision.rule, _nobody_can(decision))
         return decision
 
-    async def _policy_now(self, run: Run, bound: Bound) -> Decision:
+    def _policy_now(self, run: Run, bound: Bound, now: int) -> Decision:
         """Return policy's answer for the rights that everybody who asks has had from the start and has still."""
         roles = frozenset(run.roles).intersection(*map(self._people.roles_of, run.requesters))
-        return self._decide(bound, Actor(run.requesters[0], roles), run.origin, await self._desk.store.now())
+        return self._decide(bound, Actor(run.requesters[0], roles), run.origin, now)
 
-    async def _objection(self, run: Run, bound: Bound, row: Effect) -> str | None:
+    def _objection(self, run: Run, bound: Bound, row: Effect, now: int) -> str | None:
         """Return why an effect that was authorised before a crash or a pause must not begin any more."""
-        decision = await self._policy_now(run, bound)
+        decision = self._policy_now(run, bound, now)
         if decision.verdict is Verdict.FORBID:
             return f"it is forbidden by now: {decision.reason}"
         if decision.verdict is Verdict.APPROVE and row.approval is None:
             return "it needs an approval by now"
         return None
 
-    async def _judge(self, run: Run, bound: Bound) -> Decision:
-        decision = await self._policy_now(run, bound)
+    async def _judge(self, run: Run, bound: Bound, now: int) -> Decision:
+        decision = self._policy_now(run, bound, now)
         self._desk.probe("judged")
         if decision.verdict is Verdict.FORBID:
             await self._desk.store.write(

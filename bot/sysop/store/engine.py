@@ -106,17 +106,21 @@ def postgres_engine(url: URL, pool_size: int = 16) -> AsyncEngine:
         url,
         pool_size=pool_size,
         max_overflow=0,
-        pool_timeout=10,
+        pool_timeout=30,
         pool_pre_ping=True,
         isolation_level="READ COMMITTED",
         connect_args={"options": "-c idle_in_transaction_session_timeout=60000", "connect_timeout": 10},
     )
 
 
-def migration_engine(url: URL) -> Engine:
-    """Return a synchronous engine for alembic, one connection, closed after use."""
+def migration_engine(url: URL, *, writing: bool = True) -> Engine:
+    """Return a synchronous engine for the schema, one connection, closed after use."""
     engine = create_engine(url, poolclass=NullPool)
     if is_sqlite(url):
         event.listen(engine, "connect", _sqlite_connect)
-        event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
+        event.listen(engine, "begin", begin_immediate if writing else _begin_reading)
     return engine
+
+
+def _begin_reading(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN")

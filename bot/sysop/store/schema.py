@@ -38,9 +38,12 @@ def check(connection: Connection) -> None:
 def ensure(url: URL) -> None:
     """Create or upgrade the embedded database, without loading alembic when it is at our revision already."""
     if sqlite_file(url).exists():
-        with migration_engine(url).connect() as connection:
-            if revision(connection) == HEAD:
-                return
+        try:
+            with migration_engine(url, writing=False).connect() as connection:
+                if revision(connection) == HEAD:
+                    return
+        except DBAPIError as bad:
+            raise StoreUnavailable(f"the database cannot be read: {bad.orig}") from bad
     upgrade(url)
 
 
@@ -76,6 +79,13 @@ def grant(url: URL, role: str) -> None:
     """
     if is_sqlite(url):
         raise SchemaOutdated("grants exist on PostgreSQL only; whoever can write the SQLite file is trusted")
+    try:
+        _grant(url, role)
+    except DBAPIError as bad:
+        raise StoreUnavailable(f"the rights cannot be given: {bad.orig}") from bad
+
+
+def _grant(url: URL, role: str) -> None:
     with migration_engine(url).begin() as connection:
         quoted = connection.dialect.identifier_preparer.quote(role)
         names = [t for t in inspect(connection).get_table_names() if t not in ("audit", "alembic_version")]
