@@ -100,8 +100,8 @@ ENVIRONMENT: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "an unknown name": ("SYSOP_STAT", "x", ("SYSOP_STAT in the environment is not a setting", "'SYSOP_STATE'")),
     "an unknown nested name": ("SYSOP_DATABASE__URI", "x", ("the environment", "database.uri", "'url'")),
     "a bad value": ("SYSOP_WEBHOOKS__PORT", "many", ("the environment: webhooks.port", "(given: 'many')")),
-    "a section that is no JSON": ("SYSOP_PEOPLE", "{ann", ("the environment", "people", "JSON")),
-    "a section of the wrong shape": ("SYSOP_PEOPLE", "[1]", ("the environment", "people")),
+    "a section that is no JSON": ("SYSOP_INVENTORY", "{ann", ("the environment", "inventory", "JSON")),
+    "a section of the wrong shape": ("SYSOP_INVENTORY", "[1]", ("the environment", "inventory")),
     "a literal secret": ("SYSOP_LLM__KEY", "sk-hunter2hunter2hunter2", ("the environment: llm.key",)),
     "a literal secret in JSON": ("SYSOP_SECRETS", '{"a": {"read": "hunter2"}}', ("the environment: secrets.a.read",)),
 }
@@ -234,3 +234,12 @@ def test_every_setting_says_what_it_is() -> None:
     for one in vars(settings).values():
         if isinstance(one, type) and issubclass(one, settings.BaseModel) and one.__module__ == settings.__name__:
             described(one)
+
+
+@pytest.mark.parametrize("name", ["SYSOP_PEOPLE__lead__uid", "SYSOP_PEOPLE", "SYSOP_POLICY__DEFAULTS"])
+def test_the_environment_cannot_say_who_people_are_or_what_policy_says(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, "0")
+    with pytest.raises(SettingsError, match="in the settings file only"):
+        load(None)

@@ -13,6 +13,7 @@ SysopError
     InvalidCall            the arguments do not fit; the planner may try again
     ActionRefused          policy, a budget or a person said no; nothing ran
     ActionFailed           the action surely did not take effect, or says so; the planner may adapt
+  DoubtfulAnswer         the gate: a change may have happened, the target must be asked
   Parked                 not a failure: the run waits, the reason says for what
     ApprovalRequired       a person must decide first
     WaitUntil              look again at a later time
@@ -79,6 +80,10 @@ class ActionRefused(CallError):
 
 class ActionFailed(CallError):
     """The action failed. Raised by an action, it promises that no effect took place."""
+
+
+class DoubtfulAnswer(SysopError):
+    """A changing request was answered in a way that does not tell what happened; never "nothing happened"."""
 
 
 class Parked(SysopError):

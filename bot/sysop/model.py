@@ -88,6 +88,12 @@ class Actor:
     id: str
     roles: frozenset[str] = frozenset()
     human: bool = False
+    uid: int | None = None
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """Return every id this actor is known by: who was nobody yesterday may be a person in the settings today."""
+        return tuple(dict.fromkeys((self.id, *(() if self.uid is None else (f"os:{self.uid}",)))))
 
     @property
     def name(self) -> str:

@@ -25,6 +25,7 @@ from sysop.yamlsafe import load as load_yaml
 DEFAULT_FILE = "sysop.yaml"
 _OUTSIDE = ("SYSOP_TEST_", "SYSOP_BUILD_")  # for our test runs and for the commands of local pipelines
 _BARE = {"SYSOP_CONFIG"}
+FILE_ONLY = ("SYSOP_PEOPLE", "SYSOP_POLICY")
 
 
 class _Section(BaseModel):
@@ -355,6 +356,9 @@ def _refuse_unknown_environment() -> None:
         if not name.startswith("SYSOP_") or name.startswith(_OUTSIDE) or name in _BARE or top in known:
             continue
         raise SettingsError(f"{name} in the environment is not a setting{nearest(top, known)}")
+    for name in os.environ:
+        if name.upper().startswith(FILE_ONLY):
+            raise SettingsError(f"{name}: people and policy stand in the settings file only; unset it")
 
 
 def _explain(bad: ValidationError, source: str) -> Iterator[str]:

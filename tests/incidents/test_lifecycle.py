@@ -99,6 +99,19 @@ async def test_an_incident_has_one_run_however_many_deliveries_race(tmp_path: Pa
         await app.close()
 
 
+async def test_however_many_are_open_each_one_is_found_and_resolved(tmp_path: Path, url: str) -> None:
+    app = build(tmp_path, url)
+    names = [f"s{n}" for n in range(70)]
+    await app.lifecycle.take([alert(name, n) for n, name in enumerate(names)])
+    await app.lifecycle.take([alert("s0", 1, name="Second")])
+    assert len(await app.store.read(incidents.unresolved)) == 70
+    await app.lifecycle.take([alert(name, n, ends=99) for n, name in enumerate(names)])
+    await app.lifecycle.take([alert("s0", 1, 99, name="Second")])
+    await app.lifecycle.tick()
+    assert await app.store.read(incidents.unresolved) == []
+    await app.close()
+
+
 EVENTS = [
     alert("checkout"),
     alert("checkout", ends=30),

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from sysop.settings import Settings
+from sysop.settings import FILE_ONLY, Settings
 
 HEAD = """\
 # Settings
@@ -23,7 +23,8 @@ Made from the model in `bot/sysop/settings.py` by `python -m sysop.cli.settings_
 Sysop needs no settings to start. What you set stands in `sysop.yaml` in the current folder, or in the file that
 `--config` or `SYSOP_CONFIG` names. The environment wins over the file: the column *environment* has the name, with
 `__` between the parts; a list or a whole section is JSON there. Unknown keys and unknown `SYSOP_…` names are refused
-with the nearest known one. `sysop doctor` shows every setting in force and where it comes from.
+with the nearest known one. People and
+policy stand in the file only. `sysop doctor` shows every setting in force and where it comes from.
 
 A secret never stands in the settings, only where to find it: `env:NAME` or `file:PATH`.
 """
@@ -61,7 +62,8 @@ def _row(path: str, name: str, field: FieldInfo) -> str:
 
 def _environment(key: str) -> str:
     """Return the variable's name; keys inside lists and of free names have none of their own."""
-    return "" if "[]" in key or ".NAME." in key else f"`SYSOP_{key.replace('.', '__').upper()}`"
+    name = f"SYSOP_{key.replace('.', '__').upper()}"
+    return "" if "[]" in key or ".NAME." in key or name.startswith(FILE_ONLY) else f"`{name}`"
 
 
 def _default(field: FieldInfo) -> str:

@@ -200,7 +200,7 @@ def _problem(approval: Approval, actor: Actor, digest: str | None, roles_of: Rol
         return "this is not what you were shown; look at the approval again"
     if not actor.human:
         return f"{actor.id} is not a person in the settings; only people can approve"
-    if actor.id in approval.requesters:
+    if set(actor.ids) & set(approval.requesters):
         return "who asks for a change cannot approve it"
     if not roles_of(actor.id) & set(approval.roles):
         return f"this needs the role {' or '.join(approval.roles)}"

@@ -45,7 +45,7 @@ class EffectStage:
         self._desk.probe("checked")
         objection = objection or await self._desk.store.write(lambda tx: self._begin(tx, run, bound, row))
         if objection is not None:
-            return await self._end(run, row, EffectState.FAILED, error=f"{objection}; nothing was run")
+            return await self._give_up(run, row, objection)
         self._desk.probe("executing")
         context = self._desk.context(run, bound, "effect", write=row.risk is not Risk.READ)
         args = parse(bound.action, json.loads(row.args))
@@ -56,6 +56,13 @@ class EffectStage:
             return await self._settle(run, bound, begun or row, done.error)
         state = EffectState.DONE if done.ending is Ending.DONE else EffectState.FAILED
         return await self._end(run, row, state, result=done.result, error=done.error)
+
+    async def _give_up(self, run: Run, row: Effect, objection: str) -> Effect:
+        """End a row that must not go on. One that was begun before a crash may have happened: a person must say."""
+        if row.started_at is None:
+            return await self._end(run, row, EffectState.FAILED, error=f"{objection}; nothing was run")
+        await self._end(run, row, EffectState.UNKNOWN, error=f"it was begun once and not finished; {objection}")
+        raise _unknown(row)
 
     async def _moved(self, run: Run, bound: Bound, row: Effect) -> bool:
         return row.precondition is not None and await self._desk.precondition(run, bound) != row.precondition
@@ -132,11 +139,11 @@ class EffectStage:
             return None
 
     async def _again(self, run: Run, row: Effect, why: str) -> Effect:
-        """Take a row back to `intent`, under the approval already bound to it."""
+        """Take a row back to `intent`, under the approval already bound to it; `started_at` tells that it was begun."""
 
         def unit(tx: Tx) -> Effect | None:
             runs.hold(tx, run.id, run.fence)
-            effects.move(tx, run.id, row.call, EffectState.EXECUTING, EffectState.INTENT, started_at=None)
+            effects.move(tx, run.id, row.call, EffectState.EXECUTING, EffectState.INTENT)
             tx.audit(run.id, "effect.intent", GATE, call=row.call, action=row.action, key=row.idem_key, again=why)
             return effects.find(tx.conn, run.id, row.call)
 
@@ -155,12 +162,13 @@ class EffectStage:
     ) -> Effect:
         def unit(tx: Tx) -> Effect | None:
             runs.hold(tx, run.id, run.fence, even_if_cancelled=True)
-            was = EffectState.INTENT if row.state is EffectState.INTENT and state is EffectState.FAILED else None
-            for before in (was, EffectState.EXECUTING):
-                if before and effects.move(
-                    tx, run.id, row.call, before, state, result=result, error=error, finished_at=tx.now()
-                ):
-                    break
+            values = {"result": result, "error": error, "finished_at": tx.now()}
+            # A row given up before its call is in `intent` still; one that was performed has become `executing`.
+            if not any(
+                effects.move(tx, run.id, row.call, before, state, **values)
+                for before in dict.fromkeys((row.state, EffectState.EXECUTING))
+            ):
+                raise ReplayMismatch(f"call {row.call} of run {run.id} was ended by somebody else")
             facts = {"result": result, "error": error, "note": note, "key": row.idem_key}
             tx.audit(run.id, f"effect.{state}", GATE, call=row.call, action=row.action, risk=row.risk, **facts)
             return effects.find(tx.conn, run.id, row.call)
@@ -177,7 +185,7 @@ def close_open(tx: Tx, run: str, reason: str) -> None:
     """
     life.void_open(tx, run, reason)
     for row in effects.unfinished(tx.conn, run):
-        never = row.state is EffectState.INTENT
+        never = row.state is EffectState.INTENT and row.started_at is None
         state = EffectState.FAILED if never else EffectState.UNKNOWN
         error = f"{reason}; nothing was run" if never else row.error or f"{reason} while the effect was under way"
         effects.move(tx, run, row.call, row.state, state, error=error, finished_at=tx.now() if never else None)

@@ -111,7 +111,8 @@ class Gate:
 
     def _policy_now(self, run: Run, bound: Bound, now: int) -> Decision:
         """Return policy's answer for the rights that everybody who asks has had from the start and has still."""
-        roles = frozenset(run.roles).intersection(*map(self._people.roles_of, run.requesters))
+        named = [who for who in run.requesters if not who.startswith("os:")]  # os:UID has no roles of its own
+        roles = frozenset(run.roles).intersection(*map(self._people.roles_of, named))
         return self._decide(bound, Actor(run.requesters[0], roles), run.origin, now)
 
     def _objection(self, run: Run, bound: Bound, row: Effect, now: int) -> str | None:

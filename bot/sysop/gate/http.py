@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import httpx2
 from pydantic import BaseModel
 
-from sysop.errors import ActionFailed
+from sysop.errors import ActionFailed, DoubtfulAnswer
 
 MAX_BODY = 16 * 1024 * 1024
 _READS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -26,13 +26,15 @@ class Reply:
     status: int
     headers: Mapping[str, str]
     text: str
+    read: bool = True
 
     def json(self) -> Any:
-        """Return the body parsed; raises ActionFailed where it is not JSON."""
+        """Return the body parsed. Where it is not JSON: ActionFailed after a read, doubt after a changing request."""
         try:
             return jsonlib.loads(self.text)
         except ValueError as bad:
-            raise ActionFailed(f"the answer (status {self.status}) is not JSON: {self.text[:120]!r}") from bad
+            problem = f"the answer (status {self.status}) is not JSON: {self.text[:120]!r}"
+            raise (ActionFailed if self.read else DoubtfulAnswer)(problem) from bad
 
 
 class HttpClient:
@@ -105,14 +107,16 @@ class PluginHttp:
         headers: Mapping[str, str] | None,
         timeout: float,
     ) -> Reply:
-        client = self._pool.client()
+        client, read = self._pool.client(), method.upper() in _READS
         async with client.stream(method, url, params=params, json=json, headers=headers, timeout=timeout) as answer:
             body = bytearray()
             async for chunk in answer.aiter_bytes():
                 body += chunk
                 if len(body) > MAX_BODY:
-                    raise ActionFailed(f"{_shown(url)} sent more than {MAX_BODY} bytes")
-            return Reply(answer.status_code, dict(answer.headers), body.decode(answer.encoding or "utf-8", "replace"))
+                    problem = f"{_shown(url)} sent more than {MAX_BODY} bytes"
+                    raise (ActionFailed if read else DoubtfulAnswer)(problem)
+            text = body.decode(answer.encoding or "utf-8", "replace")
+            return Reply(answer.status_code, dict(answer.headers), text, read)
 
     def _check(self, url: str) -> None:
         parts = urlsplit(url)

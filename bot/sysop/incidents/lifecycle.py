@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 
 from sysop.incidents.correlate import CallPathCorrelator, Correlator
 from sysop.inventory import Inventory
@@ -15,6 +16,7 @@ from sysop.store.store import Store
 from sysop.store.writer import Tx
 
 ALERTS = Actor("service:alerts")
+CHUNK = 50
 _SEVERITIES = ("none", "info", "warning", "error", "critical", "page")
 
 
@@ -46,60 +48,64 @@ class Lifecycle:
     async def take(self, alerts: Iterable[Alert]) -> Taken:
         """Store a delivery and everything that follows from it; durable on return."""
         given = tuple(alerts)
+        done: list[str] = []
+        for start in range(0, len(given), CHUNK):  # in pieces, so that votes and the pause switch get between
+            done += await self._store.write(partial(self._take_some, alerts=given[start : start + CHUNK]))
+        return Taken(done.count("new"), done.count("ended"), done.count("known"))
 
-        def unit(tx: Tx) -> Taken:
-            rows.lock(tx)
-            done = [self._take_one(tx, alert) for alert in given]
-            return Taken(done.count("new"), done.count("ended"), done.count("known"))
-
-        return await self._store.write(unit)
+    def _take_some(self, tx: Tx, alerts: Sequence[Alert]) -> list[str]:
+        rows.lock(tx)
+        incidents = {incident.id: incident for incident in rows.unresolved(tx.conn)}
+        return [self._take_one(tx, alert, incidents) for alert in alerts]
 
     async def tick(self) -> None:
         """Resolve what has been quiet long enough."""
         quiet_ms = self._settings.quiet_seconds * 1000
-        open_now = await self._store.read(lambda conn: rows.listed(conn, open_only=True))
-        if not any(i.state is IncidentState.MITIGATED for i in open_now):
+        if not await self._store.read(rows.mitigated):
             return
 
         def unit(tx: Tx) -> None:
             rows.lock(tx)
-            for incident in rows.listed(tx.conn, open_only=True):
-                since = incident.mitigated_at
-                if incident.state is IncidentState.MITIGATED and since is not None and tx.now() - since >= quiet_ms:
+            for incident, since in rows.mitigated(tx.conn):
+                if tx.now() - since >= quiet_ms:
                     _move(tx, incident, IncidentState.RESOLVED, f"no alert fired for {quiet_ms // 1000} s")
 
         await self._store.write(unit)
 
-    def _take_one(self, tx: Tx, alert: Alert) -> str:
+    def _take_one(self, tx: Tx, alert: Alert, incidents: dict[str, Incident]) -> str:
+        """Take one alert; `incidents` are those not resolved, kept up to date."""
         known = rows.find_alert(tx.conn, alert)
         if known is None:
-            self._join(tx, alert)
+            self._join(tx, alert, incidents)
             return "new"
         stored, incident = known
         if alert.ends_at is None or alert.ends_at == stored.ends_at:
             return "known"  # a firing that arrives after its end changes nothing
         rows.end_alert(tx, alert)
-        _settle(tx, rows.load(tx.conn, incident))
+        incidents[incident] = _settle(tx, rows.load(tx.conn, incident))
         return "ended"
 
-    def _join(self, tx: Tx, alert: Alert) -> None:
-        placed = self._correlator.place(alert, rows.listed(tx.conn, open_only=True))
-        incident = placed.incident or self._open(tx, alert)
-        rows.add_alert(tx, alert, incident, placed.reason)
+    def _join(self, tx: Tx, alert: Alert, incidents: dict[str, Incident]) -> None:
+        live = [incident for incident in incidents.values() if incident.state is not IncidentState.RESOLVED]
+        placed = self._correlator.place(alert, live)
+        whole = incidents[placed.incident] if placed.incident else self._open(tx, alert)
+        rows.add_alert(tx, alert, whole.id, placed.reason)
         facts = {"alert": alert.name, "service": alert.service, "fingerprint": alert.fingerprint}
-        tx.audit(rows.chain(incident), "incident.joined", ALERTS.id, reason=placed.reason, **facts)
-        whole = rows.load(tx.conn, incident)
-        severity = max((whole.severity, _severity(alert)), key=_rank)
-        services = [
-            *whole.services,
-            *([alert.service] if alert.service and alert.service not in whole.services else []),
-        ]
-        rows.change(tx, incident, services=services, severity=severity)
-        _settle(tx, rows.load(tx.conn, incident))
+        tx.audit(rows.chain(whole.id), "incident.joined", ALERTS.id, reason=placed.reason, **facts)
+        added = (alert.service,) if alert.service and alert.service not in whole.services else ()
+        whole = replace(
+            whole,
+            severity=max((whole.severity, _severity(alert)), key=_rank),
+            services=whole.services + added,
+            alerts=(*whole.alerts, alert),
+            reasons=(*whole.reasons, placed.reason),
+        )
+        rows.change(tx, whole.id, services=list(whole.services), severity=whole.severity)
         if alert.firing and whole.run is None and self._settings.triage:
-            self._triage(tx, incident)
+            whole = replace(whole, run=self._triage(tx, whole.id))
+        incidents[whole.id] = _settle(tx, whole)
 
-    def _open(self, tx: Tx, alert: Alert) -> str:
+    def _open(self, tx: Tx, alert: Alert) -> Incident:
         incident, now = new_id("inc"), tx.now()
         title = f"{alert.name} on {alert.service}" if alert.service else alert.name
         rows.add(
@@ -113,33 +119,38 @@ class Lifecycle:
             changed_at=now,
         )
         tx.audit(rows.chain(incident), "incident.opened", ALERTS.id, title=title, severity=_severity(alert))
-        return incident
+        return Incident(incident, IncidentState.OPEN, title, _severity(alert), (), now, None, None, None)
 
-    def _triage(self, tx: Tx, incident: str) -> None:
+    def _triage(self, tx: Tx, incident: str) -> str:
         """Start the one run of an incident, a moment later so that it sees the alerts that come with the first."""
         request = Request(actor=ALERTS, origin=Origin.ALERT, place=f"incident:{incident}", incident=incident)
         run = runs.create(tx, request, self._planner_of(request))
         if rows.give_run(tx, incident, run):
             runs.defer(tx, run, "alerts:settle", tx.now() + int(self._settings.triage_after_seconds * 1000))
+        return run
 
 
-def _settle(tx: Tx, incident: Incident) -> None:
+def _settle(tx: Tx, incident: Incident) -> Incident:
+    """Move an incident to the state its alerts say, and return it so."""
     firing = any(alert.firing for alert in incident.alerts)
     if firing and incident.state is not IncidentState.OPEN:
-        _move(tx, incident, IncidentState.OPEN, "an alert fires again")
-    elif not firing and incident.state is IncidentState.OPEN:
-        _move(tx, incident, IncidentState.MITIGATED, "no alert fires any more")
+        _move(tx, incident.id, IncidentState.OPEN, "an alert fires again")
+        return replace(incident, state=IncidentState.OPEN, mitigated_at=None, resolved_at=None)
+    if not firing and incident.state is IncidentState.OPEN:
+        _move(tx, incident.id, IncidentState.MITIGATED, "no alert fires any more")
+        return replace(incident, state=IncidentState.MITIGATED, mitigated_at=tx.now())
+    return incident
 
 
-def _move(tx: Tx, incident: Incident, to: IncidentState, reason: str) -> None:
+def _move(tx: Tx, incident: str, to: IncidentState, reason: str) -> None:
     times: dict[IncidentState, dict[str, int | None]] = {
         IncidentState.OPEN: {"mitigated_at": None, "resolved_at": None},
         IncidentState.MITIGATED: {"mitigated_at": tx.now()},
         IncidentState.RESOLVED: {"resolved_at": tx.now()},
     }
-    rows.change(tx, incident.id, state=to, **times[to])
+    rows.change(tx, incident, state=to, **times[to])
     kind = "reopened" if to is IncidentState.OPEN else str(to)
-    tx.audit(rows.chain(incident.id), f"incident.{kind}", ALERTS.id, reason=reason)
+    tx.audit(rows.chain(incident), f"incident.{kind}", ALERTS.id, reason=reason)
 
 
 def _severity(alert: Alert) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select, text, update
@@ -35,11 +35,28 @@ def load(conn: Connection, incident: str) -> Incident:
 
 
 def listed(conn: Connection, *, open_only: bool = False, limit: int = 50) -> list[Incident]:
-    """Return incidents, newest first."""
+    """Return incidents, newest first, for showing; what decides uses `unresolved`."""
     query = select(t.incident).order_by(t.incident.c.opened_at.desc()).limit(limit)
     if open_only:
         query = query.where(t.incident.c.state != IncidentState.RESOLVED)
     return [_incident(conn, row) for row in conn.execute(query)]
+
+
+def unresolved(conn: Connection) -> list[Incident]:
+    """Return every incident that is not resolved, oldest first, in two queries however many there are."""
+    live = t.incident.c.state != IncidentState.RESOLVED
+    rows = conn.execute(select(t.incident).where(live).order_by(t.incident.c.opened_at, t.incident.c.id)).all()
+    members: dict[str, list[Row[Any]]] = {row.id: [] for row in rows}
+    mine = select(t.alert).join(t.incident, t.alert.c.incident == t.incident.c.id).where(live)
+    for member in conn.execute(mine.order_by(t.alert.c.starts_at)):
+        members[member.incident].append(member)
+    return [_assemble(row, members[row.id]) for row in rows]
+
+
+def mitigated(conn: Connection) -> list[tuple[str, int]]:
+    """Return (incident, since when) of those without a firing alert."""
+    query = select(t.incident.c.id, t.incident.c.mitigated_at).where(t.incident.c.state == IncidentState.MITIGATED)
+    return [(row.id, row.mitigated_at) for row in conn.execute(query)]
 
 
 def alerts(conn: Connection, *, firing_only: bool = False, limit: int = 200) -> list[tuple[Alert, str, str]]:
@@ -102,6 +119,10 @@ def give_run(tx: Tx, incident: str, run: str) -> bool:
 
 def _incident(conn: Connection, row: Row[Any]) -> Incident:
     members = conn.execute(select(t.alert).where(t.alert.c.incident == row.id).order_by(t.alert.c.starts_at)).all()
+    return _assemble(row, members)
+
+
+def _assemble(row: Row[Any], members: Sequence[Row[Any]]) -> Incident:
     return Incident(
         id=row.id,
         state=IncidentState(row.state),

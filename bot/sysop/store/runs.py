@@ -32,7 +32,7 @@ def create(tx: Tx, request: Request, planner: str) -> str:
             origin=request.origin,
             place=request.place,
             text=request.text,
-            requesters=[request.actor.id],
+            requesters=list(request.actor.ids),
             roles=sorted(request.actor.roles),
             incident=request.incident,
             planner=planner,
