@@ -36,7 +36,7 @@ def test_a_question_without_a_runner_is_worked_on_by_the_command_itself(shell: S
     said = shell("ask", "what", "is", "wrong", "--json")
     run = said.json
     assert (said.code, run["state"], run["planner"]) == (1, "done", "runbook")
-    assert run["requesters"] == ["person:ann"]
+    assert run["requesters"] == ["person:ann", "os:60001"]
     assert run["text"] == "what is wrong"
     assert RunnerLock(shell.folder / ".sysop" / "sysop.db").holder() is None
 

@@ -102,7 +102,7 @@ async def _list(app: App, everything: bool, limit: int, as_json: bool) -> None:
             show.call_line(a.action, a.args),
             show.risk(a.risk),
             f"{a.target} in {a.environment}",
-            ", ".join(a.requesters),
+            show.askers(a.requesters),
             show.state(a.state),
             show.deadline(a, now),
         )

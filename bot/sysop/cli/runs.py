@@ -32,7 +32,7 @@ async def runs(limit: int, as_json: bool) -> None:
             show.when(run.created_at),
             show.state(run.state),
             run.planner,
-            ", ".join(run.requesters),
+            show.askers(run.requesters),
             show.one_line(run.text or run.incident or str(run.request.get("action") or ""), 60),
             show.one_line(str((run.conclusion or {}).get("summary") or run.waiting_for or ""), 80),
         )
@@ -58,7 +58,7 @@ async def show_run(run: str, as_json: bool) -> None:
 def _print(app: App, view: follow.View) -> None:
     console, run = out(), view.run
     asked = run.text or run.incident or str(run.request.get("action") or "")
-    head = f"{run.id}  {run.origin} by {', '.join(run.requesters)} at {show.when(run.created_at)} UTC  {run.planner}"
+    head = f"{run.id}  {run.origin} by {show.askers(run.requesters)} at {show.when(run.created_at)} UTC  {run.planner}"
     console.print(head, style="bold", markup=False, soft_wrap=True)
     console.print(show.visible(asked), markup=False, soft_wrap=True)
     for _id, text, at in view.said:

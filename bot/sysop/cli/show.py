@@ -83,6 +83,12 @@ def table(*columns: str, rows: Iterable[Iterable[RenderableType]]) -> Table:
     return found
 
 
+def askers(requesters: Iterable[str]) -> str:
+    """Return who asked; the uid beside a person's name is for the gate and tells a reader nothing more."""
+    every = tuple(requesters)
+    return ", ".join([who for who in every if not who.startswith("os:")] or every)
+
+
 def approval_card(approval: Approval, now: int) -> Panel:
     """Return everything that is bound, rendered from the stored bytes; what a model wrote comes last, labelled."""
     preview = json.loads(approval.preview)
@@ -96,7 +102,7 @@ def approval_card(approval: Approval, now: int) -> Panel:
         ("what changes", preview["summary"]),
         *(("", change) for change in preview["changes"]),
         ("who feels it", ", ".join(preview["affects"]) or "nobody else known"),
-        ("requested by", ", ".join(approval.requesters)),
+        ("requested by", askers(approval.requesters)),
         ("needs", f"{approval.count} of role {' or '.join(approval.roles)}"),
         ("votes", ", ".join(f"{v.approver} {'yes' if v.approve else 'no'}" for v in approval.votes) or "none"),
         ("digest", approval.digest),
