@@ -120,10 +120,3 @@ def unfinished(conn: Connection, run: str) -> list[Effect]:
     """Return a run's rows that have no outcome yet."""
     open_ = t.effect.c.state.in_((EffectState.INTENT, EffectState.EXECUTING))
     return [_effect(row) for row in conn.execute(select(t.effect).where(t.effect.c.run == run, open_))]
-
-
-def unverified(conn: Connection, target: str) -> list[tuple[str, str]]:
-    """Return (run, call) of finished changes to a target whose post-check is still pending."""
-    mine = (t.effect.c.target == target) & (t.effect.c.state == EffectState.DONE)
-    pending = mine & (t.effect.c.verification == "pending")
-    return [(row.run, row.call) for row in conn.execute(select(t.effect.c.run, t.effect.c.call).where(pending))]
