@@ -27,7 +27,7 @@ BROAD = {
     "bot/sysop/runner/advance.py": 1,  # planners
     "bot/sysop/store/writer.py": 1,  # a unit's failure is its caller's
 }
-SUPPRESSES = {"bot/sysop/agent/session.py"}  # a model request that was given up: nobody waits for what it raises
+SUPPRESSES: set[str] = set()
 READS_THE_ENVIRONMENT = {"bot/sysop/settings.py"}
 
 

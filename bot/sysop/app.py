@@ -30,12 +30,13 @@ from sysop.inventory import nearest
 from sysop.knowledge.index import Index
 from sysop.knowledge.lint import errors, lint
 from sysop.model import Request, new_id
-from sysop.paths import data
+from sysop.paths import data, private_file
 from sysop.runner.advance import Advance
 from sysop.runner.local import LocalRunner
 from sysop.service import Service
 from sysop.settings import Person, Secrets, Settings
 from sysop.store import schema
+from sysop.store.engine import sqlite_file
 from sysop.store.store import Store
 from sysop.surfaces.webhooks import Webhooks
 
@@ -65,10 +66,14 @@ class App:
     ready: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def begin(self) -> None:
-        """Become the runner: take the lock, bring the embedded database up to date, start the plugins, go to work."""
+        """Become the runner: take the lock, bring the embedded database up to date, start the plugins, go to work.
+
+        A lock that was taken before, by `runner.take`, is kept; if this fails, it is let go of all the same.
+        """
         self.runner.take()
         try:
             if self.store.embedded:
+                private_file(sqlite_file(self.store.url))
                 schema.ensure(self.store.url)
             await self.store.check()
             self.host.start(self.contexts.for_plugin)

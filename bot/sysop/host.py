@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import logging
 import re
@@ -148,7 +149,7 @@ def load(
     for point in sorted(entry_points(group=GROUP) if points is None else points, key=lambda p: p.name):
         _load_one(host, point.name, _distribution(point), f"entry point {point.value}", point.load, sections)
     for file in sorted(folder.glob("*.py")) if folder else ():
-        _load_one(host, file.stem, "0", f"file {file}", lambda file=file: _module(file), sections)  # type: ignore[misc]
+        _load_one(host, file.stem, _digest(file), f"file {file}", lambda file=file: _module(file), sections)  # type: ignore[misc]
     _check_sections(host, sections)
     _check_required(host, required)
     return host
@@ -159,6 +160,14 @@ def _distribution(point: EntryPoint) -> str:
         return point.dist.version if point.dist else version("sysop")
     except PackageNotFoundError:
         return "0"
+
+
+def _digest(file: Path) -> str:
+    """Return a version that changes with the file, so that an approval of the old code is none of the new."""
+    try:
+        return f"sha256:{hashlib.sha256(file.read_bytes()).hexdigest()[:12]}"
+    except OSError:
+        return "unreadable"  # loading it says why
 
 
 def _module(file: Path) -> ModuleType:

@@ -118,7 +118,10 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One attempt to answer a request. `fence` grows with every claim; a worker with an older one has lost the run."""
+    """One attempt to answer a request. `fence` grows with every claim; a worker with an older one has lost the run.
+
+    `attempt` counts the claims since the last step forward; every one but the newest ended in a crash.
+    """
 
     id: str
     state: RunState

@@ -1,13 +1,38 @@
-"""Where shipped data lies: beside the package in a wheel, at the repository root in a checkout."""
+"""Where shipped data lies, and how folders and files of our own are made: for nobody else's eyes."""
 
 from __future__ import annotations
 
+import contextlib
+import os
+import stat
 from pathlib import Path
 
 _PACKAGE = Path(__file__).resolve().parent
 
 
 def data(name: str) -> Path:
-    """Return the folder `migrations` or `runbooks`, wherever this installation keeps it."""
+    """Return the folder `migrations` or `runbooks`: beside the package in a wheel, at the root of a checkout."""
     shipped = _PACKAGE / "_data" / name
     return shipped if shipped.is_dir() else _PACKAGE.parent.parent / name
+
+
+def private_folder(folder: Path) -> None:
+    """Make a folder, and those above it that are missing, for this user alone. One that exists stays as it is."""
+    for missing in reversed([path for path in (folder, *folder.parents) if not path.exists()]):
+        missing.mkdir(mode=0o700, exist_ok=True)
+
+
+def private_file(file: Path) -> None:
+    """Make an empty file for this user alone. One that exists stays as it is.
+
+    Whoever made a folder that its group may write in lets the group share what lies there, whatever the umask; a folder
+    that everybody may write in, such as /tmp, says nothing of that kind.
+    """
+    shared = stat.S_IMODE(file.parent.stat().st_mode) & 0o022 == 0o020
+    mode = 0o660 if shared else 0o600
+    with contextlib.suppress(FileExistsError):
+        made = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        try:
+            os.fchmod(made, mode)
+        finally:
+            os.close(made)

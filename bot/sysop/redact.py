@@ -4,66 +4,11 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
 import re2
-
-# Each pattern keeps what tells a reader which kind of secret was there, and nothing of its value.
-_PATTERNS: tuple[tuple[str, str], ...] = (
-    ("private key", r"-----BEGIN [A-Z ]*PRIVATE KEY-----[^-]*(?:-----END [A-Z ]*PRIVATE KEY-----)?"),
-    ("aws key", r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"),
-    ("google key", r"\bAIza[0-9A-Za-z_\-]{35}"),
-    ("google token", r"\bya29\.[0-9A-Za-z_\-]{20,}"),
-    ("azure key", r"(?i)\bAccountKey=[0-9A-Za-z+/=]{40,}"),
-    ("github token", r"\b(?:gh[pousr]_[0-9A-Za-z]{36,}|github_pat_[0-9A-Za-z_]{50,})"),
-    ("gitlab token", r"\bgl(?:pat|rt|dt|cbt|ptt)-[0-9A-Za-z_\-]{20,}"),
-    ("slack token", r"\bx(?:ox[abeoprs]|app)-[0-9A-Za-z\-]{10,}"),
-    ("slack webhook", r"https://hooks\.slack\.com/(?:services|workflows)/[0-9A-Za-z/_\-]+"),
-    ("anthropic key", r"\bsk-ant-[0-9A-Za-z_\-]{20,}"),
-    ("openai key", r"\bsk-(?:proj-|svcacct-)?[0-9A-Za-z_\-]{20,}"),
-    ("stripe key", r"\b[rs]k_(?:live|test)_[0-9A-Za-z]{16,}"),
-    ("npm token", r"\bnpm_[0-9A-Za-z]{36}\b"),
-    ("pypi token", r"\bpypi-[0-9A-Za-z_\-]{50,}"),
-    ("hugging face token", r"\bhf_[0-9A-Za-z]{30,}"),
-    ("vault token", r"\bhv[sbr]\.[0-9A-Za-z_\-]{20,}"),
-    ("sendgrid key", r"\bSG\.[0-9A-Za-z_\-]{16,}\.[0-9A-Za-z_\-]{16,}"),
-    ("json web token", r"\beyJ[0-9A-Za-z_\-]{8,}\.eyJ[0-9A-Za-z_\-]{8,}\.[0-9A-Za-z_\-]{8,}"),
-)
-_AUTHORIZATION = re2.compile(
-    r"(?i)\b(authorization\\*['\"]?\s*[:=]\s*\\*['\"]?(?:bearer|basic|token)?\s*)[0-9A-Za-z+/=_.\-]{8,}"
-)
-_BEARER = re2.compile(r"(?i)\b(bearer\s+)[0-9A-Za-z+/=_.\-]{16,}")
-_URL_PASSWORD = re2.compile(r"(?i)\b([a-z][a-z0-9+.\-]*://[^\s/:@]*:)[^\s/@]+(@)")
-_KEY_VALUE = re2.compile(
-    r"(?i)((?:password|passwd|passphrase|secret|api[_\-]?key|access[_\-]?key|auth[_\-]?token|access[_\-]?token"
-    r"|refresh[_\-]?token|client[_\-]?secret|private[_\-]?key)\\*['\"]?\s*[:=]\s*\\*['\"]?)([^\s'\",;&]{6,})"
-)
-# Words that ordinary lines use too: only a value with a digit in it is taken for a secret.
-_MAYBE = re2.compile(r"(?i)((?:token|pwd|credentials?)\\*['\"]?\s*[:=]\s*\\*['\"]?)([^\s'\",;&]{8,})")
-_COMPILED = tuple((kind, re2.compile(pattern)) for kind, pattern in _PATTERNS)
-_SUSPECT = re2.compile(
-    r"(?i)-----BEGIN|AKIA|ASIA|AIza|ya29\.|AccountKey|gh[pousr]_|github_pat|gl(?:pat|rt|dt|cbt|ptt)-|xox|xapp-"
-    r"|hooks\.slack|sk-|[rs]k_|npm_|pypi-|hf_|hv[sbr]\.|SG\.|eyJ|authorization|bearer|://|pass|secret|key|token|pwd|credential"
-)
-_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
-
-
-def redact(text: str, known: Iterable[str] = ()) -> str:
-    """Replace secrets in a text by `[redacted KIND]`. `known` values are replaced literally wherever they stand."""
-    for value in known:
-        if len(value) >= 6:
-            text = text.replace(value, "[redacted secret]")
-    if not _SUSPECT.search(text):
-        return text
-    for kind, pattern in _COMPILED:
-        text = str(pattern.sub(f"[redacted {kind}]", text))
-    text = str(_AUTHORIZATION.sub(r"\1[redacted]", text))
-    text = str(_BEARER.sub(r"\1[redacted]", text))
-    text = str(_URL_PASSWORD.sub(r"\1[redacted]\2", text))
-    text = str(_KEY_VALUE.sub(_mask_value, text))
-    return str(_MAYBE.sub(_mask_if_random, text))
 
 
 def _mask_value(match: Any) -> str:
@@ -73,6 +18,77 @@ def _mask_value(match: Any) -> str:
 
 def _mask_if_random(match: Any) -> str:
     return _mask_value(match) if any(c.isdigit() for c in match.group(2)) else str(match.group(0))
+
+
+# A kind, the words of which one stands in every such secret, and its pattern. Most lines hold no such word, and that
+# is cheap to see. What takes a secret's place tells a reader which kind was there, and nothing of its value.
+_SHAPES: tuple[tuple[str, str, str], ...] = (
+    ("private key", "-----BEGIN", r"-----BEGIN [A-Z ]*PRIVATE KEY-----[^-]*(?:-----END [A-Z ]*PRIVATE KEY-----)?"),
+    ("aws key", "AKIA ASIA", r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"),
+    ("google key", "AIza", r"\bAIza[0-9A-Za-z_\-]{35}"),
+    ("google token", "ya29.", r"\bya29\.[0-9A-Za-z_\-]{20,}"),
+    ("azure key", "accountkey=", r"(?i)\bAccountKey=[0-9A-Za-z+/=]{40,}"),
+    ("github token", "ghp_ gho_ ghu_ ghs_ ghr_", r"\bgh[pousr]_[0-9A-Za-z]{36,}"),
+    ("github token", "github_pat_", r"\bgithub_pat_[0-9A-Za-z_]{50,}"),
+    ("gitlab token", "glpat- glrt- gldt- glcbt- glptt-", r"\bgl(?:pat|rt|dt|cbt|ptt)-[0-9A-Za-z_\-]{20,}"),
+    ("slack token", "xox xapp-", r"\bx(?:ox[abeoprs]|app)-[0-9A-Za-z\-]{10,}"),
+    ("slack webhook", "hooks.slack", r"https://hooks\.slack\.com/(?:services|workflows)/[0-9A-Za-z/_\-]+"),
+    ("anthropic key", "sk-ant-", r"\bsk-ant-[0-9A-Za-z_\-]{20,}"),
+    ("openai key", "sk-", r"\bsk-(?:proj-|svcacct-)?[0-9A-Za-z_\-]{20,}"),
+    ("stripe key", "k_live_ k_test_", r"\b[rs]k_(?:live|test)_[0-9A-Za-z]{16,}"),
+    ("npm token", "npm_", r"\bnpm_[0-9A-Za-z]{36}\b"),
+    ("pypi token", "pypi-", r"\bpypi-[0-9A-Za-z_\-]{50,}"),
+    ("hugging face token", "hf_", r"\bhf_[0-9A-Za-z]{30,}"),
+    ("vault token", "hvs. hvb. hvr.", r"\bhv[sbr]\.[0-9A-Za-z_\-]{20,}"),
+    ("sendgrid key", "SG.", r"\bSG\.[0-9A-Za-z_\-]{16,}\.[0-9A-Za-z_\-]{16,}"),
+    ("json web token", "eyJ", r"\beyJ[0-9A-Za-z_\-]{8,}\.eyJ[0-9A-Za-z_\-]{8,}\.[0-9A-Za-z_\-]{8,}"),
+)
+_AUTHORIZATION = r"(?i)\b(authorization\\*['\"]?\s*[:=]\s*\\*['\"]?(?:bearer|basic|token)?\s*)[0-9A-Za-z+/=_.\-]{8,}"
+_IN_ADDRESS = r"(?i)\b([a-z][a-z0-9+.\-]*://[^\s/:@]*:)[^\s/@]+(@)"
+_KEY_VALUE = (
+    r"(?i)((?:password|passwd|passphrase|secret|api[_\-]?key|access[_\-]?key|auth[_\-]?token|access[_\-]?token"
+    r"|refresh[_\-]?token|client[_\-]?secret|private[_\-]?key)\\*['\"]?\s*[:=]\s*\\*['\"]?)([^\s'\",;&]{6,})"
+)
+# Words that ordinary lines use too: only a value with a digit in it is taken for a secret.
+_MAYBE = r"(?i)((?:token|pwd|credentials?)\\*['\"]?\s*[:=]\s*\\*['\"]?)([^\s'\",;&]{8,})"
+
+_PATTERNS: tuple[tuple[str, str, str | Callable[[Any], str]], ...] = (
+    *((words, pattern, f"[redacted {kind}]") for kind, words, pattern in _SHAPES),
+    ("authorization", _AUTHORIZATION, r"\1[redacted]"),
+    ("bearer", r"(?i)\b(bearer\s+)[0-9A-Za-z+/=_.\-]{16,}", r"\1[redacted]"),
+    ("://", _IN_ADDRESS, r"\1[redacted]\2"),
+    ("passw passphrase secret key token", _KEY_VALUE, _mask_value),
+    ("token pwd credential", _MAYBE, _mask_if_random),
+)
+_COMPILED = tuple((re2.compile(pattern), to) for _, pattern, to in _PATTERNS)
+
+
+def _needles(*, folded: bool) -> tuple[tuple[str, int], ...]:
+    """Return each word with the place of its pattern, of those that mind the case or of those that do not."""
+    return tuple(
+        (word, place)
+        for place, (words, pattern, _) in enumerate(_PATTERNS)
+        for word in words.split()
+        if pattern.startswith("(?i)") is folded
+    )
+
+
+_EXACT, _FOLDED = _needles(folded=False), _needles(folded=True)
+UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+
+
+def redact(text: str, known: Iterable[str] = ()) -> str:
+    """Replace secrets in a text by `[redacted KIND]`. `known` values are replaced literally wherever they stand."""
+    for value in known:
+        if len(value) >= 6:
+            text = text.replace(value, "[redacted secret]")
+    folded = text.casefold()
+    places = {place for word, place in _EXACT if word in text}
+    places.update([place for word, place in _FOLDED if word in folded])
+    for place in sorted(places):
+        pattern, to = _COMPILED[place]
+        text = str(pattern.sub(to, text))
+    return text
 
 
 class RedactingFormatter(logging.Formatter):
@@ -93,7 +109,7 @@ def _secret_name(name: str) -> bool:
 
 @lru_cache(maxsize=256)
 def _clean_name(name: str) -> str:
-    return redact(_UNSTORABLE.sub("\ufffd", name))
+    return redact(UNSTORABLE.sub("\ufffd", name))
 
 
 def redact_value(value: Any, known: Iterable[str] = ()) -> Any:
@@ -103,7 +119,7 @@ def redact_value(value: Any, known: Iterable[str] = ()) -> Any:
     """
     known = tuple(known)
     if isinstance(value, str):
-        return redact(_UNSTORABLE.sub("\ufffd", value), known)
+        return redact(UNSTORABLE.sub("\ufffd", value), known)
     if isinstance(value, Mapping):
         return {
             _clean_name(str(k)): "[redacted]"

@@ -74,6 +74,9 @@ class Desk:
     async def outcomes(self, run: str) -> list[Outcome]:
         return [row.outcome() for row in await self.app.store.read(lambda conn: effects.of_run(conn, run))]
 
+    async def usage(self, run: str) -> Mapping[str, Any]:
+        return (await self.app.store.read(lambda conn: runs.history(conn, run)))[2]
+
     async def said(self, run: str) -> list[str]:
         return [text for _, text, _ in await self.app.store.read(lambda conn: runs.said(conn, run))]
 

@@ -91,6 +91,7 @@ async def test_a_fault_that_stays_hands_over_and_says_why(
         async with desk(tmp_path, sqlite, server.url, limits=limits) as bot:
             run = await bot.end()
             said = await bot.said(run.id)
+            assert (await bot.usage(run.id))["requests"] == requests
     assert run.state == "done"
     assert why in run.conclusion["degraded"]
     assert run.conclusion["resolved"] is False
@@ -113,6 +114,21 @@ async def test_a_fault_that_passes_is_survived(tmp_path: Path, sqlite: str, faul
     assert len(server.asked) == 2
     if fault.headers:
         assert time.monotonic() - began >= 1
+
+
+async def test_a_budget_that_ends_among_failing_requests_keeps_what_they_used(tmp_path: Path, sqlite: str) -> None:
+    with LlmServer(again(Fault("status", 500), 9, LOOK)) as server:
+        async with desk(tmp_path, sqlite, server.url, limits={"max_requests": 2}) as bot:
+            run = await bot.end()
+            assert (await bot.usage(run.id))["requests"] == len(server.asked) == 2
+    assert "the budget of 2 model requests is used up" in run.conclusion["summary"]
+
+
+async def test_tokens_and_requests_stay_counted_when_the_fallback_takes_over(tmp_path: Path, sqlite: str) -> None:
+    with LlmServer(turns(LOOK, Fault("status", 500))) as server:
+        async with desk(tmp_path, sqlite, server.url) as bot:
+            used = await bot.usage((await bot.end()).id)
+    assert (used["requests"], used["input_tokens"], used["output_tokens"]) == (4, 100, 20)
 
 
 async def test_a_model_that_only_talks_nonsense_hands_over(tmp_path: Path, sqlite: str) -> None:

@@ -152,14 +152,15 @@ def test_a_shortened_view_fits_and_the_newest_results_go_last() -> None:
 
 def test_an_answer_is_numbered_and_ids_seen_before_are_replaced() -> None:
     response = ModelResponse(parts=[ToolCallPart("t", {}, "call_0"), ToolCallPart("t", {}, "call_0")])
-    one = history.number(response, 3, "run-1", {"other"})
-    again = history.number(response, 3, "run-1", {"other"})
+    one = history.number(response, 3, "run-1", {"other"}, {"t": "lab 1", "u": "lab 1"})
+    again = history.number(response, 3, "run-1", {"other"}, {"t": "lab 1"})
     ids = [call.tool_call_id for call in history.calls_of(one)]
     assert ids[0] == "call_0"
     assert re.fullmatch("[0-9a-z]{9}", ids[1])
     assert history.calls_of(again) == history.calls_of(one)
     numbered = history.numbers(history.load(history.dump([one])))
     assert [(numbered[id].id, numbered[id].provider_id) for id in ids] == [("a3.0", "call_0"), ("a3.1", "call_0")]
+    assert {(call.tool, call.release, call.withheld) for call in numbered.values()} == {("t", "lab 1", False)}
 
 
 def test_what_is_open_is_named_in_full_or_not_at_all() -> None:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import re
+import select
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -67,13 +70,10 @@ class Shell:
         return Said(done.exit_code, done.stdout, done.stderr)
 
     def process(self, *words: str, by: str | None = None, **more: Any) -> Said:
-        """Run a command as a process of its own; `by` needs root.
-
-        Only its real user changes, which is what decides: the interpreter may lie where others cannot read.
-        """
-        user = {} if by is None else {"preexec_fn": lambda: os.setresuid(UIDS[by], 0, 0)}
+        """Run a command as a process of its own; `by` as one of the people, see `cannot_switch_users`."""
+        prefix, user = ([], {}) if by is None else as_user(UIDS[by])
         done = subprocess.run(
-            [sys.executable, "-m", "sysop", *words],
+            [*prefix, sys.executable, "-m", "sysop", *words],
             cwd=self.folder,
             env={**clean_environment(), **more.pop("env", {})},
             stdin=subprocess.DEVNULL,
@@ -85,6 +85,54 @@ class Shell:
             **more,
         )
         return Said(done.returncode, done.stdout, done.stderr)
+
+
+def as_user(uid: int) -> tuple[list[str], dict[str, Any]]:
+    """Return what to put before a command, and how to start it, so that the kernel says that this user runs it.
+
+    As root only the real user changes, which is what decides: the interpreter may lie where others cannot read. As
+    anybody else it is the user's number in a name space of its own.
+    """
+    if os.getuid() == 0:
+        return [], {"preexec_fn": lambda: os.setresuid(uid, 0, 0)}
+    return ["unshare", "--user", f"--map-user={uid}"], {}
+
+
+def cannot_switch_users() -> str:
+    """Return why commands cannot be run as another user, nothing if they can."""
+    prefix, user = as_user(60001)
+    code = "import os; print(os.getuid())"
+    try:
+        done = subprocess.run(
+            [*prefix, sys.executable, "-c", code], capture_output=True, text=True, check=False, **user
+        )
+    except OSError as bad:
+        return f"switching users: {bad}; run the tests as root"
+    return "" if done.stdout.strip() == "60001" else "switching users: neither root nor user name spaces here"
+
+
+def at_terminal(folder: Path, words: list[str], typed: str = "", columns: int = 120) -> str:
+    """Run a command at a terminal, answer its question, return the screen."""
+    here, there = pty.openpty()
+    command = [sys.executable, "-m", "sysop", *words]
+    environment = {**clean_environment(), "COLUMNS": str(columns)}
+    process = subprocess.Popen(command, cwd=folder, env=environment, stdin=there, stdout=there, stderr=there)
+    os.close(there)
+    seen, answered, until = "", False, time.monotonic() + 60
+    while time.monotonic() < until:
+        if not select.select([here], [], [], 0.2)[0]:
+            continue
+        try:
+            data = os.read(here, 65536)
+        except OSError:
+            break
+        seen += data.decode(errors="replace")
+        if "[y/N]" in seen and not answered:
+            answered = True
+            os.write(here, typed.encode())
+    process.wait(timeout=30)
+    os.close(here)
+    return seen
 
 
 def clean_environment() -> dict[str, str]:

@@ -10,7 +10,7 @@ import sys
 import pytest
 from terminal import SETTINGS, Shell, clean_environment, same_as_snapshot
 
-HEAVY = ("pydantic", "sqlalchemy", "rich", "httpx2", "starlette", "cel", "alembic", "pluggy")
+HEAVY = ("pydantic", "sqlalchemy", "rich", "httpx2", "starlette", "cel", "cel.cel", "alembic", "pluggy")
 
 
 def test_help_loads_nothing_of_the_product(shell: Shell) -> None:
@@ -39,7 +39,8 @@ def test_help_loads_nothing_of_the_product(shell: Shell) -> None:
         ("", "aks hello", 2, "did you mean 'ask'"),
         ("", "runs shwo run-1", 2, "did you mean 'show'"),
         ("", "ask hello --planner oracle", 1, "there is no planner 'oracle'"),
-        ("", "runs", 1, "there is no database"),
+        ("", "runs show run-x", 1, "there is no database"),
+        ("", "audit verify", 1, "there is no database"),
     ],
 )
 def test_a_mistake_is_one_message(shell: Shell, settings: str, words: str, code: int, told: str) -> None:

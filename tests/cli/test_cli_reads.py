@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sqlite3
 from pathlib import Path
 
@@ -76,6 +77,15 @@ def test_every_list_is_json_on_request(done: Shell) -> None:
         assert said.code == 0, (words, said)
         assert said.json is not None
         assert done(*words).code == 0, words
+
+
+@pytest.mark.parametrize("words", ["runs", "approvals", "approvals --all", "incidents", "alerts", "audit show"])
+def test_before_there_is_a_database_there_is_nothing_yet(shell: Shell, words: str) -> None:
+    told, machine = shell(*words.split()), shell(*words.split(), "--json")
+    assert (told.code, machine.code, machine.json) == (0, 0, [])
+    assert re.match(r"no .* yet|nothing waits", told.out)
+    assert f"no database at {shell.folder}/.sysop/sysop.db yet" in told.err
+    assert not (shell.folder / ".sysop").exists()
 
 
 def test_an_empty_database_says_so_kindly(shell: Shell) -> None:

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import os
-import pty
-import select
 import subprocess
 import sys
-import time
-from pathlib import Path
 
 import pytest
-from terminal import SETTINGS, Said, Shell, clean_environment, same_as_snapshot
+from terminal import SETTINGS, Said, Shell, at_terminal, clean_environment, same_as_snapshot
 
 from sysop.runner.lock import RunnerLock
 
@@ -39,6 +35,13 @@ def test_a_question_without_a_runner_is_worked_on_by_the_command_itself(shell: S
     assert run["requesters"] == ["person:ann", "os:60001"]
     assert run["text"] == "what is wrong"
     assert RunnerLock(shell.folder / ".sysop" / "sysop.db").holder() is None
+
+
+@pytest.mark.parametrize("words", [[""], [" "], ["", "  "], ["\t\n"]])
+def test_a_question_without_words_is_refused_before_anything_is_stored(shell: Shell, words: list[str]) -> None:
+    said = shell("ask", *words)
+    assert (said.code, "there is no question" in said.err) == (2, True), said
+    assert not (shell.folder / ".sysop").exists()
 
 
 def test_a_read_runs_at_once_and_shows_its_result(shell: Shell) -> None:
@@ -216,10 +219,9 @@ def test_what_a_card_shows_cannot_be_reordered_or_hidden(shell: Shell) -> None:
     assert r"\u202e" in said.out
 
 
+@pytest.mark.usefixtures("users")
 def test_the_real_user_decides_and_a_living_runner_carries_it_out(shell: Shell) -> None:
     """The whole way with processes of their own: a runner, who asks, who approves."""
-    if os.getuid() != 0:
-        pytest.skip("switching users: run the tests as root")
     shell.write(SETTINGS + "webhooks: {port: 0}\n")
     command = [sys.executable, "-m", "sysop", "serve"]
     runner = subprocess.Popen(command, cwd=shell.folder, env=clean_environment(), stderr=subprocess.PIPE)
@@ -239,6 +241,7 @@ def test_the_real_user_decides_and_a_living_runner_carries_it_out(shell: Shell) 
     finally:
         runner.terminate()
         runner.communicate(timeout=30)
+    assert runner.returncode == 0
 
 
 def test_at_a_terminal_a_person_types_y(shell: Shell) -> None:
@@ -250,26 +253,3 @@ def test_at_a_terminal_a_person_types_y(shell: Shell) -> None:
     assert shell("approvals", "--json").json[0]["votes"] == []
     assert "approved" in at_terminal(shell.folder, ["approve", approval], "y\n")
     assert shell("approvals", approval, "--json").json["votes"][0]["approver"] == "person:bob"
-
-
-def at_terminal(folder: Path, words: list[str], typed: str) -> str:
-    """Run a command at a terminal, answer its question, return the screen."""
-    here, there = pty.openpty()
-    command = [sys.executable, "-m", "sysop", *words]
-    process = subprocess.Popen(command, cwd=folder, env=clean_environment(), stdin=there, stdout=there, stderr=there)
-    os.close(there)
-    seen, answered, until = "", False, time.monotonic() + 60
-    while time.monotonic() < until:
-        if not select.select([here], [], [], 0.2)[0]:
-            continue
-        try:
-            data = os.read(here, 65536)
-        except OSError:
-            break
-        seen += data.decode(errors="replace")
-        if "[y/N]" in seen and not answered:
-            answered = True
-            os.write(here, typed.encode())
-    process.wait(timeout=30)
-    os.close(here)
-    return seen

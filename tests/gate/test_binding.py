@@ -18,6 +18,7 @@ from sysop.errors import InvalidCall
 from sysop.gate.bind import bind
 from sysop.inventory import Inventory
 from sysop.model import ApprovalState, Call
+from sysop.store import approvals, audit
 
 FORGED: dict[str, tuple[str, Any]] = {
     "the arguments": ("args", '{"name":"prod"}'),
@@ -57,6 +58,18 @@ async def test_a_pending_approval_with_a_forged_field_runs_nothing_when_voted_on
     await gate.sql("UPDATE run SET state = 'queued' WHERE id = :id", id=old.run)
     await gate.advance(old.run)
     assert gate.begun == []
+
+
+async def test_the_deadlines_of_an_approval_are_in_the_log_where_an_edit_shows(gate: Attack) -> None:
+    given = await gate.approved("append")
+    await gate.sql("UPDATE approval SET approve_by = approve_by + 1, execute_by = execute_by + 1")
+    entries = await gate.app.store.read(lambda conn: audit.entries(conn, chain=approvals.chain(given.id)))
+    logged = {entry.kind: json.loads(entry.body) for entry in entries}
+    asked, allowed = logged["approval.requested"], logged["approval.approved"]
+    assert (asked["approve_by"], asked["execute_within"]) == (given.approve_by, 10 * 60_000)
+    assert allowed["execute_by"] == given.execute_by
+    edited = await gate.load(given.id)
+    assert (edited.approve_by, edited.execute_by) != (asked["approve_by"], allowed["execute_by"])
 
 
 async def test_an_approval_moved_to_another_run_runs_nothing(gate: Attack) -> None:

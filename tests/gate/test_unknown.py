@@ -86,6 +86,19 @@ async def test_a_request_that_arrives_late_is_not_taken_for_one_that_did_not(att
     assert await gate.state(run) == "done"
 
 
+async def test_a_slow_answer_tells_of_the_time_it_was_asked_for(attack: Callable[..., Attack]) -> None:
+    class Slow(Breaking):
+        async def find(self, ctx: Any, args: Any) -> Any:
+            told = await super().find(ctx, args)
+            if told.state == "not_done":
+                await asyncio.sleep(1.3)  # longer than the request may be under way, and meanwhile it arrives
+                self.effects(ctx).write_text(f"{ctx.key}\n")
+            return told
+
+    gate = attack(lab=Slow("before"), policy=FREE)
+    assert await gate.state(await one(gate)) == "done"
+
+
 @pytest.mark.parametrize(("lab", "action"), [(Breaking("after"), "shout"), (Deaf("after"), "append")])
 async def test_an_effect_nobody_can_tell_about_waits_for_a_person(
     attack: Callable[..., Attack], lab: Lab, action: str
@@ -387,4 +400,4 @@ async def test_an_action_that_takes_longer_than_the_lease_keeps_its_run(
         await asyncio.sleep(0.02)
     await work
     found = await first.run(run)
-    assert (found.state, found.attempt) == (RunState.DONE, 1), "another worker took the run while it was alive"
+    assert (found.state, found.fence) == (RunState.DONE, 1), "another worker took the run while it was alive"

@@ -1,3 +1,5 @@
+import subprocess
+import sys
 import time
 
 import pytest
@@ -132,3 +134,13 @@ def test_a_recursive_model_is_known_to_some_depth_and_never_loops():
     shape = of_schema(schema)
     assert shape.fields["next"].fields["next"].kind == "object"
     assert object_of().fields == {}
+
+
+def test_expressions_load_no_command_line_and_leave_the_library_whole():
+    code = (
+        "import sys; from sysop.knowledge import expression\n"
+        "print([m for m in ('cel.cli', 'prompt_toolkit', 'typer', 'pygments') if m in sys.modules])\n"
+        "import cel; print(cel.Program is expression.cel.Program, cel.evaluate('1 + 1', {}), cel.stdlib.__name__)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == ["[]", "True 2 cel.stdlib"]

@@ -12,7 +12,8 @@ import pytest
 from pydantic import ValidationError
 
 from sysop.api import ActionFailed, InvalidCall
-from sysop_plugins.cicd.settings import Settings
+from sysop_plugins import cicd
+from sysop_plugins.cicd.settings import LONGEST_BUILD, LONGEST_HEALTH, HealthQuery, PipelineSettings, Settings
 
 
 async def test_pipelines_are_listed_by_name(company):
@@ -57,6 +58,48 @@ async def test_a_build_over_its_time_is_ended_even_if_it_will_not(company):
     build = await company.call("cicd.trigger", pipeline="stubborn", parameters={})
     ended = await company.built(build["id"])
     assert (ended["state"], ended["exit_code"], ended["reason"]) == ("failed", None, "timed out after 0.3 s")
+
+
+HOURS = 3_600_000
+
+
+@pytest.fixture
+async def long_build(company):
+    """A build that is under way, of a pipeline that may take four hours; its end is not waited for."""
+    company.settings["cicd"]["local"]["pipelines"]["sleep"]["timeout_seconds"] = 4 * 3600
+    build = await company.call("cicd.trigger", pipeline="sleep", parameters={"seconds": "30"})
+    yield build
+    company.at = None
+    await company.call("cicd.cancel", build=build["id"])
+    await company.built(build["id"])
+
+
+@pytest.mark.parametrize("readable", [True, False], ids=["read", "unreadable"])
+async def test_a_build_is_waited_for_as_long_as_its_pipeline_may_take(company, long_build, tmp_path, readable):
+    spec = tmp_path / "cicd" / "builds" / long_build["id"] / "spec.json"
+    kept = spec.read_text()
+    spec.write_text(kept if readable else "{")
+    answers = []
+    for after in (1000, 4 * HOURS - 1000, 4 * HOURS + 180_000):
+        company.at = long_build["created_at"] + after
+        answers.append(await company.verify("cicd.trigger", long_build, pipeline="sleep", parameters={"seconds": "30"}))
+    spec.write_text(kept)
+    assert [answer.state for answer in answers] == ["pending", "pending", "failed"]
+    assert "may take 14400 s only" in answers[-1].detail
+    assert ("cannot be looked at" in answers[-1].detail) is not readable
+
+
+@pytest.mark.parametrize("name", ["trigger", "deploy", "rollback"])
+def test_the_gate_waits_for_the_longest_build_that_settings_allow_and_for_the_readings_after_it(name):
+    """The check gives up by itself; were the gate to give up before, a long build that is well would have failed."""
+    (action,) = (a for a in cicd.register_actions() if a.name == name)
+    assert action.verify.within.total_seconds() > LONGEST_BUILD + LONGEST_HEALTH
+    PipelineSettings(command=("x",), timeout_seconds=LONGEST_BUILD)
+    HealthQuery(query="q", below=1, within_seconds=LONGEST_HEALTH)
+    with pytest.raises(ValidationError, match="timeout_seconds"):
+        PipelineSettings(command=("x",), timeout_seconds=LONGEST_BUILD + 1)
+    with pytest.raises(ValidationError, match="within_seconds"):
+        HealthQuery(query="q", below=1, within_seconds=LONGEST_HEALTH + 1)
 
 
 async def test_a_build_can_be_cancelled(company):

@@ -9,6 +9,7 @@ from typing import Any
 import httpx2
 import pytest
 from sqlalchemy import text
+from starlette.applications import Starlette
 
 import bench
 from sysop.app import App
@@ -25,6 +26,7 @@ class Door:
 
     app: App
     client: httpx2.AsyncClient
+    asgi: Starlette
 
     async def post(self, body: Any, *, token: str | None = TOKEN, source: str = "alertmanager") -> httpx2.Response:
         headers = {"Authorization": f"Bearer {token}"} if token is not None else {}
@@ -37,10 +39,11 @@ async def door(tmp_path: Path, url: str) -> AsyncIterator[Door]:
     (tmp_path / "token").write_text(TOKEN)
     hooks = {"tokens": {"alertmanager": f"file:{tmp_path / 'token'}"}, "max_body_bytes": 50_000}
     app = bench.build(tmp_path, url, plugins={"alertmanager": alertmanager}, webhooks=hooks)
-    server = Server(app.webhooks(), listen("127.0.0.1", 0))
+    asgi = app.webhooks()
+    server = Server(asgi, listen("127.0.0.1", 0))
     address = await server.start()
     async with httpx2.AsyncClient(base_url=address, trust_env=False) as client:
-        yield Door(app, client)
+        yield Door(app, client, asgi)
     await server.stop()
     await app.close()
 
@@ -117,6 +120,67 @@ async def test_what_is_malformed_is_refused_with_the_place(door: Door, body: Any
     assert answer.status_code == status
     assert says in answer.json()["error"]
     assert await door.app.store.read(incidents.listed) == []
+
+
+@pytest.mark.parametrize(
+    ("field", "values"),
+    [
+        ("fingerprint", {"fingerprint": "f\0"}),
+        ("fingerprint", {"fingerprint": "f\ud800"}),
+        ("labels.severity", {"labels": {"alertname": "High", "severity": "crit\0ical"}}),
+        ("labels.service", {"labels": {"alertname": "High", "service": "check\udc00out"}}),
+        ("labels.team\ufffd", {"labels": {"alertname": "High", "team\0": "a"}}),
+        ("labels.half\ufffd", {"labels": {"alertname": "High", "half\ud800": "a"}}),
+    ],
+    ids=["NUL as id", "half as id", "NUL in a value", "half in a value", "NUL in a name", "half in a name"],
+)
+async def test_what_no_database_can_keep_is_refused_for_good_and_the_field_is_named(
+    door: Door, field: str, values: dict[str, Any]
+) -> None:
+    body = webhook("payments", "checkout")
+    body["alerts"][1].update(values)
+    answer = await door.post(body)
+    assert answer.status_code == 400, "the sender would try again for ever"
+    assert f"alerts[1].{field}: " in answer.json()["error"]
+    assert await door.app.store.read(incidents.listed) == []
+
+
+async def test_a_note_that_no_database_can_keep_is_mended_and_the_alert_is_taken(door: Door) -> None:
+    body = webhook("checkout", note="a\0b \ud800")
+    body["alerts"][0]["generatorURL"] += "\0"
+    assert (await door.post(body)).status_code == 200
+    (incident,) = await door.app.store.read(incidents.listed)
+    assert incident.alerts[0].annotations["summary"] == "checkout is bad a\ufffdb \ufffd"
+    assert incident.alerts[0].url.endswith("graph\ufffd")
+
+
+async def test_a_field_with_half_a_character_in_its_name_is_refused_and_not_an_error(door: Door) -> None:
+    body = webhook("checkout")
+    body["alerts"][0]["labels"] = {"half\ud800": 5}
+    assert (await door.post(body)).status_code == 400
+
+
+async def test_what_was_refused_since_the_last_entry_is_counted_at_the_stop(door: Door) -> None:
+    async with door.asgi.router.lifespan_context(door.asgi):
+        for _ in range(3):
+            await door.post(webhook("checkout"), token="wrong")
+        await door.post(b"")
+        assert await refused(door) == [{"unauthorized": 1}]
+    assert await refused(door) == [{"unauthorized": 1}, {"unauthorized": 2, "malformed": 1}]
+
+
+async def test_refusals_that_could_not_be_written_are_counted_with_the_next(door: Door) -> None:
+    await door.app.store.write(lambda tx: tx.conn.execute(text("ALTER TABLE audit RENAME TO lost")))
+    await door.post(webhook("checkout"), token="wrong")
+    await door.app.store.write(lambda tx: tx.conn.execute(text("ALTER TABLE lost RENAME TO audit")))
+    async with door.asgi.router.lifespan_context(door.asgi):
+        await door.post(webhook("checkout"), token="wrong")
+    assert await refused(door) == [{"unauthorized": 2}]
+
+
+async def refused(door: Door) -> list[Any]:
+    entries = await door.app.store.read(lambda conn: audit.entries(conn, kind="ingress.refused"))
+    return [json.loads(entry.body)["counts"] for entry in entries]
 
 
 async def test_nothing_is_acknowledged_that_is_not_stored(door: Door) -> None:

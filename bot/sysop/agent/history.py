@@ -22,6 +22,7 @@ from pydantic_ai.messages import (
     ToolReturnPart,
 )
 
+from sysop.agent.clean import OURS
 from sysop.agent.guard import Made, call_key, heading
 from sysop.agent.session import Numbered
 from sysop.extension import Tool
@@ -29,7 +30,6 @@ from sysop.model import Risk
 
 CONCLUDE: Final = "conclude"
 CHARS_PER_TOKEN: Final = 3  # JSON and ids; prose has more, so the estimate errs on the safe side
-_OURS: Final = "sysop"
 _REASON: Final = 500
 _WORTH: Final = 400
 
@@ -74,18 +74,32 @@ def pending_results(messages: Sequence[ModelMessage]) -> DeferredToolResults | N
     return DeferredToolResults(approvals=dict.fromkeys(open_calls, True)) if open_calls else None
 
 
-def number(response: ModelResponse, answer: int, run: str, taken: Collection[str]) -> ModelResponse:
-    """Number an answer, and rename every call whose id the conversation has seen: some servers send `call_0` always."""
+def number(
+    response: ModelResponse, answer: int, run: str, taken: Collection[str], releases: Mapping[str, str]
+) -> ModelResponse:
+    """Number an answer, and note the release of every tool it calls.
+
+    A call gets another id where the conversation has seen its own (some servers send `call_0` always) or where a
+    secret stood in it.
+    """
     used, parts, given = set(taken), list(response.parts), {}
     calls = [index for index, part in enumerate(parts) if isinstance(part, ToolCallPart)]
     for position, index in enumerate(calls):
         call = parts[index]
         assert isinstance(call, ToolCallPart)
-        id = call.tool_call_id if call.tool_call_id not in used else _free_id(f"{run}:{answer}.{position}", used)
+        fit = call.tool_call_id not in used and "[redacted" not in call.tool_call_id
+        id = call.tool_call_id if fit else _free_id(f"{run}:{answer}.{position}", used)
         used.add(id)
         given[id] = call.tool_call_id
         parts[index] = replace(call, tool_call_id=id)
-    return replace(response, parts=parts, metadata={_OURS: {"answer": answer, "provider_ids": given}})
+    called = {call.tool_name for call in calls_of(response)}
+    notes = {"answer": answer, "provider_ids": given, "releases": {t: r for t, r in releases.items() if t in called}}
+    return replace(response, parts=parts, metadata={OURS: {**_notes(response), **notes}})
+
+
+def _notes(response: ModelResponse) -> dict[str, Any]:
+    """Return what we have noted of an answer, which no model is ever sent."""
+    return dict((response.metadata or {}).get(OURS, {}))
 
 
 def _free_id(seed: str, used: Collection[str]) -> str:
@@ -100,7 +114,7 @@ def _free_id(seed: str, used: Collection[str]) -> str:
 
 def answer_of(response: ModelResponse) -> int:
     """Return the number of an answer."""
-    return int((response.metadata or {})[_OURS]["answer"])
+    return int(_notes(response)["answer"])
 
 
 def numbers(messages: Sequence[ModelMessage]) -> dict[str, Numbered]:
@@ -109,10 +123,20 @@ def numbers(messages: Sequence[ModelMessage]) -> dict[str, Numbered]:
 
 
 def _numbers(response: ModelResponse) -> Iterator[tuple[str, Numbered]]:
-    answer, given = answer_of(response), (response.metadata or {})[_OURS]["provider_ids"]
+    answer, notes = answer_of(response), _notes(response)
     reason = (response.text or "").strip()[:_REASON]
     for position, call in enumerate(calls_of(response)):
-        yield call.tool_call_id, Numbered(f"a{answer}.{position}", given.get(call.tool_call_id), reason)
+        yield (
+            call.tool_call_id,
+            Numbered(
+                id=f"a{answer}.{position}",
+                tool=call.tool_name,
+                provider_id=notes["provider_ids"].get(call.tool_call_id),
+                reason=reason,
+                release=notes["releases"].get(call.tool_name),
+                withheld=position in notes.get("withheld", ()),
+            ),
+        )
 
 
 def made(messages: Sequence[ModelMessage], actions: Mapping[str, str], tools: Mapping[str, Tool]) -> list[Made]:

@@ -6,7 +6,9 @@ starts from a stored conversation makes the open calls again; the gate tells fro
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pydantic_ai
@@ -43,7 +45,9 @@ async def think(
 ) -> Conclusion:
     """Work until there is a conclusion. Raises Parked, RunStopped, or LlmFailed where the model is of no use."""
     stored, answers, usage = await toolbox.history()
-    session = Session(run, toolbox, Meter.resume(limits, usage), tool_names(toolbox.tools.values()), answers)
+    actions, known = tool_names(toolbox.tools.values()), toolbox.releases()
+    releases = {tool: known[action] for tool, action in actions.items()}
+    session = Session(run, toolbox, Meter.resume(limits, usage), actions, releases, answers)
     return await _Attempt(session, stored).work(model, prompts.task(run, incident, runbook))
 
 
@@ -58,15 +62,29 @@ class _Attempt:
     async def work(self, model: Model, task: str) -> Conclusion:
         session = self._session
         session.numbers = history.numbers(self._messages)
+        changes = await self._tell_changes()
         try:
-            return await self._converse(GuardedModel(model, session), task)
+            conclusion = await self._converse(GuardedModel(model, session), task)
         except Enough as enough:
-            return partial(str(enough), await session.outcomes(), self._undone())
+            await self._save(spent=True)
+            conclusion = partial(str(enough), await session.outcomes(), self._undone())
+        except LlmFailed:
+            await self._save(spent=True)
+            raise
         except AgentRunError as failed:
             begun = [wait for wait in session.waits if not isinstance(wait, ApprovalRequired | Paused)]
             if begun:  # an effect under way is seen to its end before anybody else takes over
                 raise together(begun) from failed
             raise LlmFailed(why(failed)) from failed
+        return replace(conclusion, not_checked=[*conclusion.not_checked, *changes])
+
+    async def _tell_changes(self) -> list[str]:
+        """Tell people which actions changed in the middle of the conversation, and return it for the conclusion."""
+        changes = [f"{change}; what was found before may not hold" for change in self._session.changes()]
+        for change in changes:
+            mark = hashlib.sha256(change.encode()).hexdigest()[:8]
+            await self._session.toolbox.say(f"changed.{mark}", change)
+        return changes
 
     async def _converse(self, model: Model, task: str) -> Conclusion:
         session, run = self._session, self._session.run
@@ -75,7 +93,7 @@ class _Attempt:
             message_history=self._messages or None,
             deferred_tool_results=history.pending_results(self._messages),
             conversation_id=run.id,
-            run_id=f"{run.id}.{run.attempt}",
+            run_id=f"{run.id}.{run.fence}",
             model=model,
             toolsets=[GateToolset(session)],
             usage_limits=UsageLimits(request_limit=None),
@@ -121,9 +139,10 @@ class _Attempt:
                     f"Not done: {found.why}. Use the results you have, look at something else, or conclude."
                 )
 
-    async def _save(self) -> None:
+    async def _save(self, *, spent: bool = False) -> None:
+        """Store the conversation if it has grown; with `spent` also what requests without an answer have cost."""
         messages = history.dump(self._messages)
-        if messages != self._stored:
+        if spent or messages != self._stored:
             session = self._session
             await session.toolbox.save_history(messages, session.answers, session.meter.as_json())
             self._stored = messages

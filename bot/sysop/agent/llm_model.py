@@ -1,4 +1,4 @@
-"""The model behind a name, and a guard around it: budgets, bounded retries, time limits, numbered answers."""
+"""The model behind a name, and a guard around it: budgets, bounded retries, time limits, clean and numbered answers."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ from pydantic_ai.models.wrapper import WrapperModel
 from pydantic_ai.providers.openai import OpenAIProvider
 
 from sysop.agent import history
+from sysop.agent.clean import clean
 from sysop.agent.session import LlmFailed, Session
 from sysop.errors import SettingsError
 from sysop.redact import redact
@@ -66,12 +67,12 @@ class GuardedModel(WrapperModel):
         model_settings: ModelSettings | None,
         model_request_parameters: ModelRequestParameters,
     ) -> ModelResponse:
-        """Ask the model, and number its answer."""
+        """Ask the model, take the secrets out of its answer and number it."""
         session = self._session
         response = await session.wanted(self._tries(messages, model_settings, model_request_parameters))
         session.answers += 1
         taken = {call.tool_call_id for message in messages for call in history.calls_of(message)}
-        return history.number(response, session.answers, session.run.id, taken)
+        return history.number(response, session.answers, session.run.id, taken, session.releases)
 
     async def _tries(
         self, messages: list[ModelMessage], settings: ModelSettings | None, parameters: ModelRequestParameters
@@ -97,7 +98,7 @@ class GuardedModel(WrapperModel):
         meter.before_request()
         try:
             async with asyncio.timeout(min(meter.limits.request_seconds, meter.seconds_left())):
-                response = await self.wrapped.request(messages, settings, parameters)
+                response = clean(await self.wrapped.request(messages, settings, parameters))
         except TimeoutError:
             meter.seconds_left()
             raise

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import hashlib
+import logging
 import re
 from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +16,8 @@ from sysop.model import Outcome, Run
 
 T = TypeVar("T")
 
+log = logging.getLogger(__name__)
+
 BEAT_S = 5.0
 """So often a run looks, while the model thinks, whether anybody still wants the answer."""
 
@@ -25,7 +27,15 @@ class LlmFailed(Exception):
 
 
 class LlmToolbox(Toolbox, Protocol):
-    """What the runner's toolbox offers beyond the planner's door: the stored conversation and the ledger."""
+    """What the runner's toolbox offers beyond the planner's door: the stored conversation, the ledger, releases."""
+
+    def releases(self) -> Mapping[str, str]:
+        """Return which release of which plugin each action is from; equal texts mean the same contract."""
+        ...
+
+    async def drop(self, call: str, reason: str) -> None:
+        """Close what people are still asked about a call that is not made any more."""
+        ...
 
     async def call(
         self, id: str, action: str, args: Mapping[str, Any], *, reason: str = "", provider_id: str | None = None
@@ -52,21 +62,32 @@ class LlmToolbox(Toolbox, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Numbered:
-    """A call of the model under our id, `a3.0` for the first call of the third answer."""
+    """A call of the model under our id, `a3.0` for the first call of the third answer.
+
+    `release` is what the tool was when the model called it, None where there was no such tool. A `withheld` call had
+    a secret in its arguments: they are not what the model meant any more, so it is never made.
+    """
 
     id: str
+    tool: str
     provider_id: str | None
     reason: str
+    release: str | None
+    withheld: bool = False
 
 
 @dataclass(slots=True)
 class Session:
-    """One attempt. `numbers` and `hints` are keyed by the id a call has in the conversation."""
+    """One attempt. `numbers` and `hints` are keyed by the id a call has in the conversation.
+
+    `actions` and `releases` are keyed by the name a tool has for the model.
+    """
 
     run: Run
     toolbox: LlmToolbox
     meter: Meter
     actions: Mapping[str, str]
+    releases: Mapping[str, str]
     answers: int = 0
     numbers: dict[str, Numbered] = field(default_factory=dict)
     hints: dict[str, str] = field(default_factory=dict)
@@ -74,19 +95,46 @@ class Session:
 
     async def wanted(self, work: Coroutine[Any, Any, T]) -> T:
         """Await something long; it is given up when the run is not ours any more or was cancelled."""
-        task = asyncio.ensure_future(work)
+        task, answered = asyncio.ensure_future(work), False
         try:
             while not (await asyncio.wait({task}, timeout=BEAT_S))[0]:
                 await self.toolbox.alive()
-            return task.result()
+            answered = True
         finally:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError, Exception):
-                await task
+            if not answered:
+                await _give_up(task)
+        return task.result()
+
+    def changes(self) -> list[str]:
+        """Return a sentence for each action that is not any more what the model called."""
+        called = {(call.tool, call.release) for call in self.numbers.values() if call.release is not None}
+        return [self._change(tool, then) for tool, then in sorted(called) if then != self.releases.get(tool)]
+
+    async def outdated(self, call: Numbered) -> str | None:
+        """Return why a call is not made that was asked for under another release.
+
+        One that is in the ledger goes on all the same: it has begun, and the gate sees it to its end.
+        """
+        if call.release == self.releases.get(call.tool):
+            return None
+        begun = {outcome.call for outcome in await self.toolbox.outcomes()}
+        return None if call.id in begun else self._change(call.tool, call.release)
+
+    def _change(self, tool: str, release: str | None) -> str:
+        then, now = (one or "not there" for one in (release, self.releases.get(tool)))
+        return f"{self.actions.get(tool, tool)} has changed since the model called it: it was {then}, it is {now}"
 
     async def outcomes(self) -> list[Outcome]:
         """Return the outcomes of the model's own calls, whose evidence ids it was given."""
         return [o for o in await self.toolbox.outcomes() if re.fullmatch(r"a\d+\.\d+", o.call)]
+
+
+async def _give_up(task: asyncio.Future[Any]) -> None:
+    """Cancel what nobody waits for any more, and see it end; an error it ends with is told in the log."""
+    task.cancel()
+    await asyncio.wait({task})
+    if not task.cancelled() and (late := task.exception()):
+        log.warning("a model request that was given up ended in an error", exc_info=late)
 
 
 def tool_names(tools: Iterable[Tool]) -> dict[str, str]:

@@ -10,14 +10,19 @@ from pydantic_ai.toolsets.abstract import AbstractToolset, ToolsetTool
 from pydantic_core import SchemaValidator, core_schema
 
 from sysop.agent.guard import told
-from sysop.agent.session import Session
+from sysop.agent.session import Numbered, Session
 from sysop.errors import ActionRefused, InvalidCall, Parked
 from sysop.extension import Tool
 from sysop.model import EffectState, Outcome, Risk
+from sysop.redact import redact_value
 
 ANY_ARGUMENTS: Final = SchemaValidator(core_schema.dict_schema())  # the gate validates, once
 TRIES: Final = 3
 PARALLEL_READS: Final = 8
+_WITHHELD: Final = (
+    "the arguments hold what looks like a credential, or characters that cannot be stored; leave it out, "
+    "actions are given the credentials they need"
+)
 _RISKS: Final = {
     Risk.READ: "Reads only.",
     Risk.CHANGE: "Changes something; may wait for a person's approval.",
@@ -62,19 +67,28 @@ class GateToolset(AbstractToolset[None]):
         asked = str(ctx.tool_call_id)
         if asked in self._session.hints:
             raise ToolFailed(self._session.hints[asked])
+        await self._check(self._session.numbers[asked], name)
         try:
             async with self._reads:
                 outcome = await self._call(asked, name, tool_args)
         except InvalidCall as wrong:
-            raise ModelRetry(str(wrong)) from wrong
+            raise ModelRetry(str(redact_value(str(wrong)))) from wrong
         except ActionRefused as no:
-            raise ToolFailed(f"refused, nothing was done: {no}") from no
+            raise ToolFailed(str(redact_value(f"refused, nothing was done: {no}"))) from no
         except Parked as wait:
             self._session.waits.append(wait)
             raise ApprovalRequired from wait
         if outcome.state is not EffectState.DONE:
             raise ToolFailed(told(outcome))  # never a retry: that would invite a second effect
         return told(outcome)
+
+    async def _check(self, call: Numbered, name: str) -> None:
+        """Let nothing be called but what the model meant, as it knew it."""
+        if call.withheld:
+            raise ModelRetry(f"{name}: {_WITHHELD}")
+        if changed := await self._session.outdated(call):
+            await self._session.toolbox.drop(call.id, changed)
+            raise ToolFailed(f"Not done: {changed}. Read its description and decide again.")
 
     async def _call(self, asked: str, name: str, args: dict[str, Any]) -> Outcome:
         numbered = self._session.numbers[asked]

@@ -11,6 +11,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from sysop import __version__
+from sysop.cli import output
 
 # name: (module, what `sysop --help` says). The module has a click command of the same name.
 COMMANDS = {
@@ -76,6 +77,13 @@ class LazyGroup(Group):
         known = [name for name in self.list_commands(ctx) if name.startswith(incomplete)]
         items = [CompletionItem(name, help=COMMANDS[name][1] if name in COMMANDS else None) for name in known]
         return [*items, *click.Command.shell_complete(self, ctx, incomplete)]
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the command line; what cannot be printed ends it with a message, as far as that can be printed."""
+        try:
+            return super().main(*args, **kwargs)
+        except OSError as bad:
+            output.end(bad)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the list without importing anything."""

@@ -11,7 +11,18 @@ import click
 
 from sysop.app import App
 from sysop.cli import show
-from sysop.cli.common import EXIT_NOT_RESOLVED, again, command, emit, json_option, lines_to_add, me, opened, out
+from sysop.cli.common import (
+    EXIT_NOT_RESOLVED,
+    again,
+    command,
+    emit,
+    json_option,
+    lines_to_add,
+    listed,
+    me,
+    opened,
+    out,
+)
 from sysop.cli.follow import deciders
 from sysop.gate.approvals import Counted
 from sysop.model import Approval, ApprovalState
@@ -74,10 +85,11 @@ async def revoke(id: str, reason: str) -> int:
 @command
 async def approvals(id: str | None, everything: bool, limit: int, as_json: bool) -> None:
     """List approvals that wait, or show one in full."""
-    async with opened() as app:
+    async with opened(check=False) as app:
         if id is None:
             await _list(app, everything, limit, as_json)
             return
+        await app.store.check()
         approval = await _load(app, id)
         if as_json:
             emit(show.approval_json(approval))
@@ -88,12 +100,12 @@ async def approvals(id: str | None, everything: bool, limit: int, as_json: bool)
 
 
 async def _list(app: App, everything: bool, limit: int, as_json: bool) -> None:
-    found = await app.store.read(lambda conn: rows.listed(conn, pending_only=not everything, limit=limit))
+    found = await listed(app, lambda conn: rows.listed(conn, pending_only=not everything, limit=limit))
     if as_json:
         emit([show.approval_json(approval) for approval in found])
         return
     if not found:
-        out().print("no approvals" if everything else "nothing waits for an approval")
+        out().print("no approvals yet" if everything else "nothing waits for an approval")
         return
     now = await app.store.now()
     lines = (
@@ -108,7 +120,8 @@ async def _list(app: App, everything: bool, limit: int, as_json: bool) -> None:
         )
         for a in found
     )
-    out().print(show.table("id", "call", "risk", "target", "asked by", "state", "since", rows=lines))
+    columns = ("id", "call", "risk", "target", "asked by", "state", "since")
+    out().print(show.table(*columns, rows=lines, drop=("state", "asked by", "risk", "target")))
 
 
 async def _load(app: App, id: str) -> Approval:

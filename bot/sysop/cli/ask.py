@@ -28,8 +28,11 @@ async def ask(text: tuple[str, ...], planner: str | None, no_wait: bool, as_json
 
     Exit code 0 when it is resolved, 1 when not, 3 when it waits for a person.
     """
+    question = " ".join(text).strip()
+    if not question:
+        raise click.UsageError("there is no question; write it behind the command: sysop ask why is checkout slow")
     async with opened(check=False) as app:
-        request = Request(me(app), Origin.ASKED, "cli", " ".join(text), planner=planner)
+        request = Request(me(app), Origin.ASKED, "cli", question, planner=planner)
         app.planners.name_for(request)
         return await follow.submit(app, request, wait=not no_wait, as_json=as_json)
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import time
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -13,7 +15,9 @@ from sqlalchemy import Connection
 
 from sysop.app import App
 from sysop.cli import Group, show
-from sysop.cli.common import EXIT_NOT_RESOLVED, command, emit, err, json_option, opened, out
+from sysop.cli.bar import Bar
+from sysop.cli.common import EXIT_NOT_RESOLVED, command, emit, err, json_option, listed, opened, out
+from sysop.cli.output import echo
 from sysop.model import AuditEntry
 from sysop.store import audit as log
 
@@ -34,13 +38,20 @@ def audit() -> None:
 @command
 async def show_entries(chain: str | None, kind: str | None, limit: int, follow: bool, as_json: bool) -> None:
     """Show the newest entries, oldest of them first; with --json and --follow one a line."""
-    async with opened() as app:
-        found = await app.store.read(lambda conn: _newest(conn, chain, kind, limit))
+    async with opened(check=follow) as app:
+        found = await listed(app, lambda conn: _newest(conn, chain, kind, limit))
         if not follow:
-            emit([show.entry_json(entry) for entry in found]) if as_json else out().print(show.entries(found))
+            _print_all(found, as_json)
             return
         _print_each(found, as_json)
         await _follow(app, chain, kind, found[-1].id if found else 0, as_json)
+
+
+def _print_all(found: Sequence[AuditEntry], as_json: bool) -> None:
+    if as_json:
+        emit([show.entry_json(entry) for entry in found])
+    else:
+        out().print(show.entries(found) if found else "no entries yet")
 
 
 def _newest(conn: Connection, chain: str | None, kind: str | None, limit: int) -> list[AuditEntry]:
@@ -64,10 +75,10 @@ async def _follow(app: App, chain: str | None, kind: str | None, after: int, as_
         after = fresh[-1].id if fresh else after
 
 
-def _print_each(found: list[AuditEntry], as_json: bool) -> None:
+def _print_each(found: Sequence[AuditEntry], as_json: bool) -> None:
     for entry in found:
         if as_json:
-            click.echo(entry.body)
+            echo(entry.body)
         else:
             line = (
                 f"{show.when(entry.ts)}  {entry.chain} #{entry.seq}  {entry.kind}  {entry.actor}  {show.facts(entry)}"
@@ -86,8 +97,8 @@ async def verify(as_json: bool) -> int:
     async with opened() as app:
         total = await app.store.read(log.count)
         began = time.monotonic()
-        with err.status(f"checking {total} entries"):
-            found = await app.store.read(log.verify)
+        with Bar(err, "checking", total) as bar:
+            found = await app.store.read(lambda conn: log.verify(bar.counting(conn)))
     seconds = round(time.monotonic() - began, 3)
     if as_json:
         emit({"ok": found.ok, "entries": found.entries, "chains": found.chains, "problem": found.problem})
@@ -118,16 +129,22 @@ def _write(conn: Connection, file: Path) -> int:
     """Write beside the file and rename, so that a broken export never looks like a whole one."""
     part = file.with_name(f"{file.name}.part")
     count = 0
-    with part.open("w", encoding="utf-8") as target:
-        for line in log.export(conn):
-            target.write(f"{line}\n")
-            count += 1
-        target.flush()
-        os.fsync(target.fileno())
-    part.replace(file)
+    try:
+        with part.open("w", encoding="utf-8") as target:
+            for line in log.export(conn):
+                target.write(f"{line}\n")
+                count += 1
+            target.flush()
+            os.fsync(target.fileno())
+        part.replace(file)
+    except OSError as bad:
+        with contextlib.suppress(OSError):
+            part.unlink()
+        told = f"{file} cannot be written: {bad.strerror}; name a place where there is room and that is yours to write"
+        raise click.ClickException(told) from None
     return count
 
 
 def _print_lines(conn: Connection) -> None:
     for line in log.export(conn):
-        click.echo(line)
+        echo(line)

@@ -36,7 +36,8 @@ async def actions(name: str | None, as_json: bool) -> None:
 
 def _list(found: list[Action]) -> None:
     lines = ((a.name, show.risk(a.risk), a.target, " ".join(_has(a)), a.summary) for a in found)
-    out().print(show.table("action", "risk", "target", "has", "what it does", rows=lines))
+    columns = ("action", "risk", "target", "has", "what it does")
+    out().print(show.table(*columns, rows=lines, whole=("action",), drop=("has", "target")))
 
 
 def _one(action: Action, inventory: Inventory) -> None:
@@ -52,7 +53,7 @@ def _one(action: Action, inventory: Inventory) -> None:
         (key, _kind(spec), "yes" if key in required else f"no, {spec.get('default')!r}", spec.get("description", ""))
         for key, spec in schema["properties"].items()
     )
-    console.print(show.table("argument", "type", "required", "meaning", rows=lines))
+    console.print(show.table("argument", "type", "required", "meaning", rows=lines, whole=("argument",)))
 
 
 def _kind(spec: dict[str, Any]) -> str:
@@ -110,5 +111,6 @@ async def plugins(as_json: bool) -> int:
             )
             for p in report
         )
-        out().print(show.table("plugin", "version", "state", "actions", "from", "problem", rows=lines))
+        columns = ("plugin", "version", "state", "actions", "from", "problem")
+        out().print(show.table(*columns, rows=lines, whole=("plugin",), drop=("version", "actions", "from")))
     return EXIT_NOT_RESOLVED if any(loaded.problem for loaded in report) else 0

@@ -11,26 +11,30 @@ import pwd
 import shlex
 import sqlite3
 import sys
-from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import click
 from rich.console import Console
+from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from sysop import app as composition
 from sysop import settings as settings_file
 from sysop.app import App
+from sysop.cli.output import echo, printing
 from sysop.cli.show import visible
 from sysop.errors import SysopError
 from sysop.gate.people import People
 from sysop.model import Actor
 from sysop.redact import RedactingFormatter
 from sysop.settings import Settings
+from sysop.store.engine import sqlite_file
 
 F = TypeVar("F", bound=Callable[..., Any])
+T = TypeVar("T")
 
 EXIT_NOT_RESOLVED = 1
 EXIT_WAITING = 3
@@ -40,17 +44,46 @@ _EXTRAS = {"psycopg": "postgres", "pydantic_ai": "llm", "openai": "llm"}
 log = logging.getLogger(__name__)
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for machines.")
-err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+class Results(Console):
+    """Standard output. A command ends where it cannot be written: nobody would know how it went."""
+
+    def __exit__(self, *about: Any) -> None:
+        """Write what was printed."""
+        with printing():
+            super().__exit__(*about)
+
+    def on_broken_pipe(self) -> NoReturn:
+        """Leave it to `printing`."""
+        raise BrokenPipeError
+
+
+class Remarks(Console):
+    """Standard error. The work goes on where it cannot be written: these are words on the way, no results."""
+
+    def __exit__(self, *about: Any) -> None:
+        """Write what was printed, if anybody takes it."""
+        with suppress(OSError):
+            super().__exit__(*about)
+
+    def on_broken_pipe(self) -> NoReturn:
+        """Leave it to `__exit__`."""
+        raise BrokenPipeError
+
+
+err = Remarks(stderr=True, highlight=False, soft_wrap=True)
 
 
 def out() -> Console:
     """Return the console for results; wide where nobody is looking, so that tables are folded little in pipes."""
-    return Console(highlight=False) if sys.stdout.isatty() else Console(highlight=False, width=160)
+    watched = sys.stdout is not None and sys.stdout.isatty()
+    return Results(highlight=False, width=None if watched else 160)
 
 
 def emit(value: Any) -> None:
     """Print a value as JSON."""
-    click.echo(json.dumps(value, indent=2, sort_keys=True, default=str, ensure_ascii=False))
+    echo(json.dumps(value, indent=2, sort_keys=True, default=str, ensure_ascii=False))
 
 
 def command(function: F) -> F:
@@ -65,9 +98,6 @@ def command(function: F) -> F:
             raise
         except KeyboardInterrupt:
             raise click.exceptions.Exit(130) from None
-        except BrokenPipeError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            raise click.exceptions.Exit(0) from None
         except Exception as bad:  # the outermost handler: whatever it is, a person reads one message
             log.debug("the command failed", exc_info=True)
             raise click.ClickException(visible(message(bad))) from None
@@ -128,6 +158,15 @@ async def opened(*, check: bool = True) -> AsyncIterator[App]:
         yield app
     finally:
         await app.close()
+
+
+async def listed(app: App, query: Callable[[Connection], Sequence[T]]) -> Sequence[T]:
+    """Return rows; none where there is no database yet, which a read never makes. Open the app with `check=False`."""
+    if app.store.embedded and not sqlite_file(app.store.url).exists():
+        err.print(f"there is no database at {app.store.place} yet", style="dim", markup=False)
+        return []
+    await app.store.check()
+    return await app.store.read(query)
 
 
 def me(app: App) -> Actor:

@@ -6,6 +6,7 @@ import click
 from click.shell_completion import get_completion_class
 
 from sysop.cli import main
+from sysop.cli.output import echo
 
 VARIABLE = "_SYSOP_COMPLETE"
 
@@ -23,4 +24,4 @@ def completion(shell: str) -> None:
     found = get_completion_class(shell)
     if found is None:
         raise click.ClickException(f"there is no completion for {shell}")
-    click.echo(found(main, {}, "sysop", VARIABLE).source())
+    echo(found(main, {}, "sysop", VARIABLE).source())

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, text
 from sysop.app import App
 from sysop.cli import Group
 from sysop.cli.common import EXIT_NOT_RESOLVED, command, emit, json_option, opened, out
+from sysop.paths import private_file
 from sysop.store import schema
 from sysop.store.engine import sqlite_file
 
@@ -24,6 +25,8 @@ async def upgrade() -> None:
     async with opened(check=False) as app:
         app.runner.take()
         try:
+            if app.store.embedded:
+                private_file(sqlite_file(app.store.url))
             revision = schema.upgrade(app.store.url)
         finally:
             await app.runner.stop()

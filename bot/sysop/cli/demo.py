@@ -15,13 +15,12 @@ from typing import Any
 import click
 from rich.console import Console
 from rich.live import Live
-from rich.markup import escape
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
 from sysop.cli import show
-from sysop.cli.common import EXIT_NOT_RESOLVED, command, emit
+from sysop.cli.common import EXIT_NOT_RESOLVED, Results, command, emit
 from sysop.demo.business import Fares
 from sysop.demo.conductor import Audience, Decide, Options, conduct
 from sysop.demo.report import Result
@@ -78,7 +77,7 @@ class Terminal(Audience):
     """Prints what happens with the seconds since the start, over a live line of how customers fare."""
 
     def __init__(self, console: Console | None = None) -> None:
-        self.console = console or Console(highlight=False)
+        self.console = console or Results(highlight=False)
         self._began = time.monotonic()
         self._phase = ""
         self._fares: Fares | None = None
@@ -168,7 +167,11 @@ class Terminal(Audience):
         if facts["approval"]:
             who = ", ".join(facts["approval"]["approver"]) or "nobody"
             rows.append(("approval", f"{facts['approval']['id']} {facts['approval']['state']}, approved by {who}"))
-        grid = "\n".join(f"[bold]{name:<20}[/]{escape(text)}" for name, text in rows)
+        grid = Table.grid(padding=(0, 2))
+        grid.add_column(style="bold", no_wrap=True)
+        grid.add_column(overflow="fold")
+        for name, text in rows:
+            grid.add_row(name, Text(text))
         self.console.print(Panel(grid, title="how it ended", border_style=style, title_align="left"))
         if not look_closer:
             return

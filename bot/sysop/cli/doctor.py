@@ -11,8 +11,9 @@ from rich.text import Text
 
 from sysop import __version__
 from sysop.cli import show
-from sysop.cli.checks import Found, look_at_everything
+from sysop.cli.checks import look_at_everything
 from sysop.cli.common import EXIT_NOT_RESOLVED, command, emit, json_option, out
+from sysop.cli.found import Found
 
 _MARKS: dict[str, tuple[str, str]] = {"ok": ("✓", "green"), "note": ("·", "yellow"), "failed": ("✗", "bold red")}
 
@@ -49,7 +50,7 @@ def _print_settings(settings: Mapping[str, Any]) -> None:
     told = [line for line in given if line[1] != "default"]
     if told:
         out().print()
-        out().print(show.table("setting", "from", "value", rows=told))
+        out().print(show.table("setting", "from", "value", rows=told, whole=("setting",)))
     rest = [name for name, source, _ in given if source == "default"]
     if rest:
         out().print(f"at their defaults: {', '.join(rest)}", style="dim", soft_wrap=True)

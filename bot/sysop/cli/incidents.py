@@ -8,7 +8,7 @@ import click
 from sqlalchemy import Connection
 
 from sysop.cli import Group, show
-from sysop.cli.common import again, command, emit, json_option, opened, out
+from sysop.cli.common import again, command, emit, json_option, listed, opened, out
 from sysop.model import AuditEntry, Incident
 from sysop.store import audit as log
 from sysop.store import incidents as rows
@@ -26,13 +26,13 @@ async def incidents(open_only: bool, limit: int, as_json: bool) -> None:
     """List incidents, or show one with its alerts and its timeline."""
     if click.get_current_context().invoked_subcommand is not None:
         return
-    async with opened() as app:
-        found = await app.store.read(lambda conn: rows.listed(conn, open_only=open_only, limit=limit))
+    async with opened(check=False) as app:
+        found = await listed(app, lambda conn: rows.listed(conn, open_only=open_only, limit=limit))
     if as_json:
         emit([asdict(incident) for incident in found])
         return
     if not found:
-        out().print("no open incidents" if open_only else "no incidents")
+        out().print("no open incidents" if open_only else "no incidents yet")
         return
     lines = (
         (
@@ -48,7 +48,8 @@ async def incidents(open_only: bool, limit: int, as_json: bool) -> None:
         for i in found
     )
     columns = ("id", "state", "severity", "title", "services", "alerts firing", "since (UTC)", "run")
-    out().print(show.table(*columns, rows=lines))
+    drop = ("services", "alerts firing", "since (UTC)", "run", "severity")
+    out().print(show.table(*columns, rows=lines, drop=drop))
 
 
 @incidents.command("show")
@@ -84,8 +85,8 @@ def _whole(conn: Connection, id: str) -> tuple[Incident, list[AuditEntry]]:
 @command
 async def alerts(firing: bool, limit: int, as_json: bool) -> None:
     """List alerts and the incidents they belong to."""
-    async with opened() as app:
-        found = await app.store.read(lambda conn: rows.alerts(conn, firing_only=firing, limit=limit))
+    async with opened(check=False) as app:
+        found = await listed(app, lambda conn: rows.alerts(conn, firing_only=firing, limit=limit))
     if as_json:
         emit([{**asdict(alert), "incident": incident, "reason": reason} for alert, incident, reason in found])
         return
@@ -106,4 +107,5 @@ async def alerts(firing: bool, limit: int, as_json: bool) -> None:
         for a, incident, reason in found
     )
     columns = ("alert", "service", "state", "source", "since (UTC)", "until (UTC)", "incident", "why it belongs there")
-    out().print(show.table(*columns, rows=lines))
+    drop = ("source", "until (UTC)", "why it belongs there", "since (UTC)", "service")
+    out().print(show.table(*columns, rows=lines, drop=drop))

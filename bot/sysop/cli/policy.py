@@ -179,7 +179,7 @@ def _print_replay(found: list[replay.Difference], calls: int, looser: int, uncle
     console = out()
     console.print(f"{calls} calls, {len(found)} decided otherwise, {looser} of them looser")
     if unclear:
-        console.print(f"{unclear} refused calls are left out: the log does not say what they were about")
+        console.print(f"{unclear} calls are left out: neither the log nor the ledger says what they were about")
     if not found:
         return
     lines = (

@@ -84,7 +84,8 @@ def _looser(was: Decision, now: Decision) -> bool | None:
 def read(conn: Connection, limit: int) -> tuple[list[Recorded], int]:
     """Return the newest recorded decisions, each call once, oldest first; and how many cannot be judged again.
 
-    A refused call whose log entry does not say what it was about is one of the latter.
+    Refusals count as well: their entries say all that policy looks at. The latter are calls whose run or ledger row is
+    gone.
     """
     found: dict[tuple[str, str], Recorded] = {}
     unclear: set[tuple[str, str]] = set()
@@ -104,6 +105,7 @@ def read(conn: Connection, limit: int) -> tuple[list[Recorded], int]:
 
 
 def _says_a_decision(kind: str, body: Mapping[str, Any]) -> bool:
+    """Tell whether an entry holds policy's own answer; what a budget or a plugin refused says nothing about policy."""
     if kind == "call.judged":
         return body.get("verdict") == Verdict.FORBID
     return kind in ("effect.intent", "approval.requested") or body.get("risk") == Risk.READ

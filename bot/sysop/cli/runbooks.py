@@ -61,7 +61,9 @@ def _list(index: Index, as_json: bool) -> None:
         )
         for book in index.runbooks.values()
     )
-    out().print(show.table("runbook", "title", "alerts", "services", "steps", "owner", "reviewed", rows=lines))
+    columns = ("runbook", "title", "alerts", "services", "steps", "owner", "reviewed")
+    drop = ("services", "owner", "steps", "reviewed", "alerts")
+    out().print(show.table(*columns, rows=lines, whole=("runbook", "reviewed"), drop=drop))
     for broken in index.broken:
         out().print(Text(f"broken: {show.visible(broken.reason)}", style="red"), soft_wrap=True)
 
@@ -93,10 +95,11 @@ async def show_runbook(name: str, as_json: bool) -> None:
         return
     console = out()
     console.print(f"{book.path}  reviewed {book.reviewed or 'never'}  owner {book.owner or 'nobody'}", markup=False)
-    console.print(f"digest {book.digest}")
+    console.print(f"digest {book.digest}", soft_wrap=True)
     text = "\n\n".join(f"## {s.title}\n\n{s.text}" if s.title else s.text for s in book.sections)
     console.print(Markdown(show.visible(text)) if console.is_terminal else Text(show.visible(text)))
-    console.print(show.table("step", "action", "repeats", "if it fails", "note", rows=map(_step, book.steps)))
+    columns = ("step", "action", "repeats", "if it fails", "note")
+    console.print(show.table(*columns, rows=map(_step, book.steps), whole=("step", "action"), drop=("repeats",)))
 
 
 def _step(step: Step) -> tuple[str, ...]:
@@ -155,7 +158,10 @@ async def search(words: tuple[str, ...], limit: int, as_json: bool) -> int:
         out().print("no runbook has any of these words")
     else:
         lines = ((h.citation, h.runbook.title, f"{h.confidence:.2f}", show.one_line(h.section.text, 80)) for h in hits)
-        out().print(show.table("section", "runbook", "confidence", "begins", rows=lines))
+        columns = ("section", "runbook", "confidence", "begins")
+        out().print(
+            show.table(*columns, rows=lines, whole=("section", "confidence"), drop=("runbook", "confidence", "begins"))
+        )
     return 0 if hits else EXIT_NOT_RESOLVED
 
 

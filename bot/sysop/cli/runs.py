@@ -6,7 +6,7 @@ import click
 
 from sysop.app import App
 from sysop.cli import Group, follow, show
-from sysop.cli.common import command, emit, json_option, me, opened, out
+from sysop.cli.common import command, emit, json_option, listed, me, opened, out
 from sysop.store import runs as rows
 
 
@@ -18,8 +18,8 @@ async def runs(limit: int, as_json: bool) -> None:
     """List runs, show one step by step, settle an unknown effect."""
     if click.get_current_context().invoked_subcommand is not None:
         return
-    async with opened() as app:
-        found = await app.store.read(lambda conn: rows.newest(conn, limit))
+    async with opened(check=False) as app:
+        found = await listed(app, lambda conn: rows.newest(conn, limit))
     if as_json:
         emit([show.run_json(run) for run in found])
         return
@@ -38,7 +38,8 @@ async def runs(limit: int, as_json: bool) -> None:
         )
         for run in found
     )
-    out().print(show.table("id", "at (UTC)", "state", "planner", "asked by", "about", "so far", rows=lines))
+    columns = ("id", "at (UTC)", "state", "planner", "asked by", "about", "so far")
+    out().print(show.table(*columns, rows=lines, drop=("planner", "asked by", "at (UTC)")))
 
 
 @runs.command("show")

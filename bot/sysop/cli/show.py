@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-from rich.console import Group, RenderableType
+from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.markup import escape
 from rich.panel import Panel
 from rich.table import Table
@@ -39,6 +41,12 @@ _BLANK = "\u115f\u1160\u3164\uffa0" + "".join(map(chr, (*range(0xFE00, 0xFE10), 
 _DIGEST = re.compile(r"\b([0-9a-f]{12})[0-9a-f]{52}\b")
 _ENVELOPE = ("chain", "seq", "kind", "actor", "ts")
 _DIFF_STYLE = {"+": "green", "-": "red"}
+Cell = str | Text
+WHOLE = frozenset({"id", "run", "incident", "chain", "state", "risk", "at (UTC)", "since (UTC)", "until (UTC)"})
+"""Columns that people copy from, or that say nothing when they are broken."""
+ROOM = 20  # what a column that folds should have before another one goes
+LEAST = 8  # what it must have before ids fold
+GAP = 2
 RISK_STYLE = {Risk.READ: "green", Risk.CHANGE: "yellow", Risk.DESTRUCTIVE: "bold red"}
 
 
@@ -73,14 +81,47 @@ def _written(char: str) -> str:
     return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"
 
 
-def table(*columns: str, rows: Iterable[Iterable[RenderableType]]) -> Table:
-    """Return a plain table."""
-    found = Table(box=None, header_style="bold", pad_edge=False)
-    for column in columns:
-        found.add_column(column, overflow="fold")
-    for row in rows:
-        found.add_row(*(cell if not isinstance(cell, str) else Text(visible(cell)) for cell in row))
-    return found
+class Rows:
+    """A plain table that fits: ids and times stay whole, other columns fold, and where that is too little some go."""
+
+    def __init__(
+        self, columns: Sequence[str], rows: Iterable[Iterable[Cell]], whole: AbstractSet[str], drop: Sequence[str]
+    ):
+        cells = [[Text(visible(cell)) if isinstance(cell, str) else cell for cell in row] for row in rows]
+        self._columns = {name: [row[number] for row in cells] for number, name in enumerate(columns)}
+        self._whole = whole
+        self._drop = drop
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Draw as many columns as the width has room for."""
+        shown = dict(self._columns)
+        for name in self._drop:
+            if self._need(shown, ROOM) > options.max_width:
+                del shown[name]
+        fits = self._need(shown, LEAST) <= options.max_width
+        found = Table(box=None, header_style="bold", pad_edge=False)
+        for name, cells in shown.items():
+            whole = fits and name in self._whole
+            found.add_column(name, overflow="fold", no_wrap=whole, min_width=_width(name, cells) if whole else None)
+        for row in zip(*shown.values(), strict=True):
+            found.add_row(*row)
+        yield found
+
+    def _need(self, columns: Mapping[str, Sequence[Text]], room: int) -> int:
+        widths = {name: _width(name, cells) for name, cells in columns.items()}
+        needed = [width if name in self._whole else min(width, room) for name, width in widths.items()]
+        return sum(needed) + GAP * (len(needed) - 1)
+
+
+def _width(name: str, cells: Iterable[Text]) -> int:
+    return max(cell_len(name), *(cell.cell_len for cell in cells), 0)
+
+
+def table(
+    *columns: str, rows: Iterable[Iterable[Cell]], whole: Iterable[str] = (), drop: Sequence[str] = ()
+) -> RenderableType:
+    """Return a plain table. `whole` are columns that never fold, beside ids and times; `drop` those to go, in order."""
+    return Rows(columns, rows, WHOLE | set(whole), drop)
 
 
 def askers(requesters: Iterable[str]) -> str:
@@ -162,7 +203,7 @@ def conclusion_panel(run: Run) -> Panel:
     return Panel("\n".join(lines), title=title, border_style=style, title_align="left")
 
 
-def steps(outcomes: Iterable[Outcome]) -> Table:
+def steps(outcomes: Iterable[Outcome]) -> RenderableType:
     """Return a run's calls, one line each."""
     return table(
         "call",
@@ -171,6 +212,8 @@ def steps(outcomes: Iterable[Outcome]) -> Table:
         "state",
         "at (UTC)",
         "result",
+        whole=("call", "action"),
+        drop=("risk", "at (UTC)"),
         rows=((o.call, o.action, risk(o.risk), state(o.state), when(o.at), _short(o)) for o in outcomes),
     )
 
@@ -196,7 +239,7 @@ def entry_json(entry: AuditEntry) -> dict[str, Any]:
     return {"id": entry.id, "hash": entry.hash.hex(), **json.loads(entry.body)}
 
 
-def entries(found: Iterable[AuditEntry]) -> Table:
+def entries(found: Iterable[AuditEntry]) -> RenderableType:
     """Return audit entries, one line each."""
     return table(
         "at (UTC)",
@@ -205,6 +248,8 @@ def entries(found: Iterable[AuditEntry]) -> Table:
         "what",
         "by",
         "facts",
+        whole=("what",),
+        drop=("#", "by", "at (UTC)"),
         rows=((when(e.ts), e.chain, str(e.seq), e.kind, e.actor, facts(e)) for e in found),
     )
 
@@ -232,6 +277,7 @@ def incident_lines(incident: Incident) -> Group:
         "state",
         "since (UTC)",
         "why it belongs here",
+        drop=("service", "since (UTC)"),
         rows=(
             (a.name, a.service or "", state("open" if a.firing else "resolved"), when(a.starts_at), reason)
             for a, reason in zip(incident.alerts, incident.reasons, strict=True)

@@ -16,6 +16,7 @@ import yaml
 
 from sysop.demo.company.topology import SERVICES
 from sysop.errors import SettingsError
+from sysop.paths import private_folder
 from sysop.runner.lock import RunnerLock
 
 MARK = "demo.json"
@@ -61,7 +62,7 @@ def prepare(root: Path) -> Place:
         _refuse_foreign(place)
         shutil.rmtree(place.root)
     for folder in (place.root, place.company, place.builds):
-        folder.mkdir(parents=True, exist_ok=True)
+        private_folder(folder)
     (place.root / MARK).write_text("{}\n")
     place.token.touch(mode=0o600)
     place.token.write_text(secrets.token_urlsafe(32))

@@ -87,7 +87,8 @@ def request(tx: Tx, run: Run, bound: Bound, decision: Decision, asked: Asked) ->
         created_at=now,
         **values,
     )
-    tx.audit(rows.chain(approval), "approval.requested", "service:gate", run=run.id, call=bound.call.id, **values)
+    facts = {"run": run.id, "call": bound.call.id, "approve_by": approve_by, "execute_within": decision.execute_within}
+    tx.audit(rows.chain(approval), "approval.requested", "service:gate", **facts, **values)
     tx.audit(
         run.id,
         "call.judged",

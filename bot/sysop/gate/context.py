@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from sysop.actions import Action
-from sysop.errors import ActionFailed, SettingsError
+from sysop.errors import CallError, SettingsError
 from sysop.extension import PluginContext
 from sysop.gate.http import HttpClient, PluginHttp, hosts_in
 from sysop.host import Host, Plugin
 from sysop.inventory import Inventory
+from sysop.paths import private_folder
 from sysop.settings import Secrets, Settings
 from sysop.store.writer import host_clock
 
@@ -44,11 +45,16 @@ class CallContext:
         try:
             return self.secrets.get(name, self.scope)
         except SettingsError as missing:
-            raise ActionFailed(str(missing)) from missing
+            raise self.http.problem(str(missing)) from missing
 
     async def read(self, action: str, **args: Any) -> Any:
         """Perform a read action through the gate, as evidence of this call."""
-        return await self.reader(action, args)
+        try:
+            return await self.reader(action, args)
+        except CallError as failed:
+            if self.http.changed:
+                raise self.http.problem(str(failed)) from failed
+            raise
 
 
 class Contexts:
@@ -86,7 +92,7 @@ class Contexts:
             key=key,
             settings=shared.settings,
             inventory=shared.inventory,
-            http=self._client(plugin),
+            http=self._client(plugin, changes=scope == "write"),
             state=shared.state,
             scope=scope,
             secrets=self._secrets,
@@ -97,8 +103,9 @@ class Contexts:
     def for_plugin(self, plugin: Plugin) -> PluginContext:
         """Return what a plugin sees at start and in health checks."""
         state = self._settings.state / "plugins" / plugin.name
-        state.mkdir(parents=True, exist_ok=True)
-        return PluginContext(plugin.name, plugin.settings, state, self.inventory, self._client(plugin))
+        private_folder(state)
+        return PluginContext(plugin.name, plugin.settings, state, self.inventory, self._client(plugin, changes=False))
 
-    def _client(self, plugin: Plugin) -> PluginHttp:
-        return PluginHttp(self._http, {*hosts_in(plugin.settings), *self._settings.egress.allow})
+    def _client(self, plugin: Plugin, *, changes: bool) -> PluginHttp:
+        allowed = {*hosts_in(plugin.settings), *self._settings.egress.allow}
+        return PluginHttp(self._http, allowed, changes=changes)

@@ -10,18 +10,20 @@ from functools import partial
 from typing import Any, TypeVar
 
 from sysop.canonical import canonical
-from sysop.errors import ActionFailed, ActionRefused, InvalidCall
-from sysop.gate.bind import Bound
+from sysop.errors import ActionFailed, ActionRefused, ApprovalRequired, InvalidCall
+from sysop.gate import approvals as life
+from sysop.gate.bind import Bound, bind
 from sysop.gate.context import CallContext, Contexts
 from sysop.gate.perform import Question, ask
 from sysop.host import Host
-from sysop.model import Call, EffectState, Outcome, Risk, Run
+from sysop.model import ApprovalState, Call, EffectState, Outcome, Risk, Run
 from sysop.redact import redact_value
-from sysop.store import runs
+from sysop.store import approvals, runs
 from sysop.store.store import Store
 from sysop.store.writer import Tx
 
 GATE = "service:gate"
+MAX_ASKED = 4000
 Probe = Callable[[str], None]
 T = TypeVar("T")
 
@@ -37,11 +39,24 @@ class Desk:
     probe: Probe
     execute: Callable[[Run, Call], Awaitable[Outcome]]
 
-    def note(self, tx: Tx, run: Run, call: Call, verdict: str, rule: str, reason: str) -> None:
-        """Write why a call went no further, or what it met, into the run's chain."""
+    def note(self, tx: Tx, run: Run, call: Bound | Call, verdict: str, rule: str, reason: str) -> None:
+        """Write why a call went no further, or what it met, into the run's chain, with all that policy looks at."""
         runs.hold(tx, run.id, run.fence)
-        facts = {"verdict": verdict, "rule": rule, "reason": reason, "policy": self.policy}
-        tx.audit(run.id, "call.judged", GATE, call=call.id, action=call.action, **facts)
+        id, action, facts = self._about(run, call)
+        facts |= {"verdict": verdict, "rule": rule, "reason": reason, "policy": self.policy}
+        tx.audit(run.id, "call.judged", GATE, call=id, action=action, **facts)
+
+    def _about(self, run: Run, call: Bound | Call) -> tuple[str, str, dict[str, Any]]:
+        """Return a call's id, action and what else is known of it; one that cannot be bound has no target."""
+        try:
+            bound = call if isinstance(call, Bound) else bind(self.host, self.contexts.inventory, run.id, call)
+        except InvalidCall:
+            assert isinstance(call, Call)
+            found = self.host.find(call.action)
+            known = {"risk": found.risk} if found else {}
+            return call.id, call.action, {**known, "args": _asked(call, self.known())}
+        facts = {"risk": bound.action.risk, "target": bound.target, "environment": bound.environment}
+        return bound.call.id, bound.action.name, {**facts, "args": bound.canonical}
 
     async def precondition(self, run: Run, bound: Bound) -> str:
         """Return the action's reading of the state it depends on, as canonical JSON; `null` where it declares none."""
@@ -65,8 +80,17 @@ class Desk:
             return await ask(bound.action, question, what, shape, self.known)
         except ActionFailed as failed:
             reason = str(failed)
-            await self.store.write(lambda tx: self.note(tx, run, bound.call, "refused", what, reason))
+            await self.store.write(lambda tx: self.note(tx, run, bound, "refused", what, reason))
             raise ActionRefused(f"{bound.action.name} was not tried: {reason}") from failed
+
+    async def _withdraw(self, run: Run, approval: str, reason: str) -> None:
+        """Close an approval that was asked for by a call which cannot wait for it."""
+
+        def unit(tx: Tx) -> None:
+            runs.hold(tx, run.id, run.fence)
+            life.close(tx, approvals.lock(tx, approval), ApprovalState.VOID, GATE, reason)
+
+        await self.store.write(unit)
 
     def context(
         self, run: Run, bound: Bound, kind: str, call: str | None = None, *, write: bool = False
@@ -81,7 +105,15 @@ class Desk:
             found = self.host.find(action)
             if found is None or found.risk is not Risk.READ:
                 raise InvalidCall(f"{bound.action.name} may use read actions only, and {action} is none")
-            outcome = await self.execute(run, Call(f"{prefix}.{count}", action, args))
+            try:
+                outcome = await self.execute(run, Call(f"{prefix}.{count}", action, args))
+            except ApprovalRequired as wait:  # a run can wait for people; an action under its timeout cannot
+                reason = (
+                    f"{bound.action.name} reads {action}, which policy wants approved by people; "
+                    f"a read inside an action cannot wait for them, so let policy allow {action}"
+                )
+                await self._withdraw(run, wait.approval, reason)
+                raise InvalidCall(reason) from wait
             if outcome.state is not EffectState.DONE:
                 raise InvalidCall(f"{action}: {outcome.error}")
             return outcome.result
@@ -90,6 +122,11 @@ class Desk:
         return self.contexts.for_call(
             bound.action, run.id, call or bound.call.id, key, "write" if write else "read", reader
         )
+
+
+def _asked(call: Call, known: Iterable[str]) -> str:
+    """Return the arguments of a call that cannot be bound, as they were asked for, cut where they are long."""
+    return json.dumps(redact_value(dict(call.args), known), default=str)[:MAX_ASKED]
 
 
 def canonical_json(value: Any) -> str:

@@ -6,7 +6,7 @@ import json
 from dataclasses import replace
 from functools import partial
 
-from sysop.actions import Reconciled
+from sysop.actions import Action, Reconciled
 from sysop.errors import ActionFailed, OutcomeUnknown, ReplayMismatch, WaitUntil
 from sysop.gate import approvals as life
 from sysop.gate.approvals import RolesOf
@@ -86,42 +86,46 @@ class EffectStage:
         """Find out what became of an effect that began and left no outcome. Never a blind retry.
 
         With `doubt` this process made the attempt and saw it end so; else it died. Either way the request may still be
-        under way, so that "done" can be believed at once, "not done" only after the action's own timeout has passed.
+        under way, so that "done" can be believed at once, "not done" only if it was asked after the action's own
+        timeout. An idempotent action that nobody can be asked about goes again at once: its key makes that harmless.
         """
         action = bound.action
-        if doubt is None and not action.idempotent:
-            await self._let_settle(row, action.timeout.total_seconds())
+        asked_at, settled = await self._desk.store.now(), _settled(row, action)
         told = await self._reconcile(run, bound)
         known = doubt or row.error
         if told is not None and told.state == "done":
             text = result_text(action, told.result, self._desk.known())
             return await self._end(run, row, EffectState.DONE, result=text, note=told.detail)
-        if told is not None and told.state == "not_done" and known is not None:
-            await self._keep_doubt(run, bound, row, known)
-            await self._let_settle(row, action.timeout.total_seconds())
-            return await self._end(run, row, EffectState.FAILED, error=f"{known}; the target says: {told.detail}")
-        if (told is not None and told.state == "not_done") or (action.idempotent and known is None):
+        if known is not None:
+            return await self._after_doubt(run, bound, row, known, told, asked_at >= settled)
+        if asked_at < settled and not (action.idempotent and action.reconcile is None):
+            raise _settle_later(row, settled)
+        if action.idempotent or (told is not None and told.state == "not_done"):
             return await self._again(run, row, told.detail if told else "the action is idempotent under its key")
-        reason = known or "the process died while the effect was under way"
-        await self._end(run, row, EffectState.UNKNOWN, error=reason)
+        await self._end(run, row, EffectState.UNKNOWN, error="the process died while the effect was under way")
         raise _unknown(row)
+
+    async def _after_doubt(
+        self, run: Run, bound: Bound, row: Effect, doubt: str, told: Reconciled | None, settled: bool
+    ) -> Effect:
+        """Go on after an attempt that ended, nobody here knows how, and that the target does not call done."""
+        if told is None or told.state != "not_done":
+            await self._end(run, row, EffectState.UNKNOWN, error=doubt)
+            raise _unknown(row)
+        if not settled:
+            await self._keep_doubt(run, bound, row, doubt)
+            raise _settle_later(row, _settled(row, bound.action))
+        return await self._end(run, row, EffectState.FAILED, error=f"{doubt}; the target says: {told.detail}")
 
     async def _keep_doubt(self, run: Run, bound: Bound, row: Effect, doubt: str) -> None:
         """Store how the attempt ended, so that whoever asks the target again knows that it is over."""
 
         def unit(tx: Tx) -> None:
-            self._desk.note(tx, run, bound.call, "unclear", "outcome", doubt)
+            self._desk.note(tx, run, bound, "unclear", "outcome", doubt)
             effects.move(tx, run.id, row.call, EffectState.EXECUTING, EffectState.EXECUTING, error=doubt)
 
         if row.error is None:
             await self._desk.store.write(unit)
-
-    async def _let_settle(self, row: Effect, timeout_s: float) -> None:
-        settled = (row.started_at or 0) + int(timeout_s * 1000) + 1000
-        if await self._desk.store.now() < settled:
-            raise WaitUntil(
-                f"call {row.call} may still be under way", waiting_for=f"settle:{row.call}", wake_at=settled
-            )
 
     async def _reconcile(self, run: Run, bound: Bound) -> Reconciled | None:
         if bound.action.reconcile is None:
@@ -133,9 +137,7 @@ class EffectStage:
             return replace(told, detail=redact(told.detail, self._desk.known()))
         except ActionFailed as failed:  # a target that cannot be asked is one that cannot tell
             reason = str(failed)
-            await self._desk.store.write(
-                lambda tx: self._desk.note(tx, run, bound.call, "unclear", "reconcile", reason)
-            )
+            await self._desk.store.write(lambda tx: self._desk.note(tx, run, bound, "unclear", "reconcile", reason))
             return None
 
     async def _again(self, run: Run, row: Effect, why: str) -> Effect:
@@ -171,6 +173,7 @@ class EffectStage:
                 raise ReplayMismatch(f"call {row.call} of run {run.id} was ended by somebody else")
             facts = {"result": result, "error": error, "note": note, "key": row.idem_key}
             tx.audit(run.id, f"effect.{state}", GATE, call=row.call, action=row.action, risk=row.risk, **facts)
+            runs.progressed(tx, run.id)
             return effects.find(tx.conn, run.id, row.call)
 
         ended = await self._desk.store.write(unit)
@@ -190,6 +193,15 @@ def close_open(tx: Tx, run: str, reason: str) -> None:
         error = f"{reason}; nothing was run" if never else row.error or f"{reason} while the effect was under way"
         effects.move(tx, run, row.call, row.state, state, error=error, finished_at=tx.now() if never else None)
         tx.audit(run, f"effect.{state}", GATE, call=row.call, action=row.action, error=error, key=row.idem_key)
+
+
+def _settled(row: Effect, action: Action) -> int:
+    """Return from when on a request of the attempt cannot be under way any more."""
+    return (row.started_at or 0) + int(action.timeout.total_seconds() * 1000) + 1000
+
+
+def _settle_later(row: Effect, settled: int) -> WaitUntil:
+    return WaitUntil(f"call {row.call} may still be under way", waiting_for=f"settle:{row.call}", wake_at=settled)
 
 
 def _unknown(row: Effect) -> OutcomeUnknown:

@@ -122,6 +122,8 @@ class Gate:
             return f"it is forbidden by now: {decision.reason}"
         if decision.verdict is Verdict.APPROVE and row.approval is None:
             return "it needs an approval by now"
+        if row.plugin_version != bound.action.version:
+            return f"its plugin changed from {row.plugin_version} to {bound.action.version}"
         return None
 
     async def _judge(self, run: Run, bound: Bound, now: int) -> Decision:
@@ -129,7 +131,7 @@ class Gate:
         self._desk.probe("judged")
         if decision.verdict is Verdict.FORBID:
             await self._desk.store.write(
-                lambda tx: self._desk.note(tx, run, bound.call, "forbid", decision.rule, decision.reason)
+                lambda tx: self._desk.note(tx, run, bound, "forbid", decision.rule, decision.reason)
             )
             raise ActionRefused(f"{bound.action.name} on {bound.target} is forbidden: {decision.reason}")
         return decision
@@ -150,9 +152,7 @@ class Gate:
             if approval and await self._is_void(approval):
                 await self._request(run, bound, decision, precondition)
             reason = str(refused)
-            await self._desk.store.write(
-                lambda tx: self._desk.note(tx, run, bound.call, "refused", decision.rule, reason)
-            )
+            await self._desk.store.write(lambda tx: self._desk.note(tx, run, bound, "refused", decision.rule, reason))
             raise refused
         self._desk.probe("intent")
         return await self._row(run, bound)
@@ -247,6 +247,7 @@ class Gate:
             call=bound.call.id,
             action=bound.action.name,
             risk=bound.action.risk,
+            plugin_version=bound.action.version,
             args=bound.canonical,
             call_digest=bound.digest,
             target=bound.target,
@@ -263,8 +264,8 @@ class Gate:
             started_at=None,
             finished_at=now,
         )
-        plugin = {"plugin_version": bound.action.version, "fence": run.fence, "provider_id": bound.call.provider_id}
-        effects.add(tx, **asdict(row), **plugin)
+        effects.add(tx, **asdict(row), fence=run.fence, provider_id=bound.call.provider_id)
+        runs.progressed(tx, run.id)
         facts = {"args": bound.canonical, "rule": rule, "policy": self._desk.policy, "error": done.error}
         tx.audit(run.id, f"effect.{state}", GATE, call=row.call, action=row.action, risk=row.risk, **facts)
         return row

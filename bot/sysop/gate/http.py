@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import json as jsonlib
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
 import httpx2
 from pydantic import BaseModel
 
-from sysop.errors import ActionFailed, DoubtfulAnswer
+from sysop.errors import ActionFailed, DoubtfulAnswer, SysopError
 
 MAX_BODY = 16 * 1024 * 1024
 _READS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -26,15 +27,14 @@ class Reply:
     status: int
     headers: Mapping[str, str]
     text: str
-    read: bool = True
+    problem: Callable[[str], SysopError] = ActionFailed
 
     def json(self) -> Any:
-        """Return the body parsed. Where it is not JSON: ActionFailed after a read, doubt after a changing request."""
+        """Return the body parsed. Where it is not JSON: ActionFailed, or doubt once a changing request was sent."""
         try:
             return jsonlib.loads(self.text)
         except ValueError as bad:
-            problem = f"the answer (status {self.status}) is not JSON: {self.text[:120]!r}"
-            raise (ActionFailed if self.read else DoubtfulAnswer)(problem) from bad
+            raise self.problem(f"the answer (status {self.status}) is not JSON: {self.text[:120]!r}") from bad
 
 
 class HttpClient:
@@ -57,11 +57,26 @@ class HttpClient:
 
 
 class PluginHttp:
-    """The client as one plugin sees it: only the hosts of its own settings and of `egress.allow`."""
+    """The client as one call sees it: only the hosts of its plugin's settings and of `egress.allow`.
 
-    def __init__(self, pool: HttpClient, allowed: Collection[str]) -> None:
+    Where the call `changes` something it remembers that a changing request may have arrived: from then on no failure
+    means "surely nothing happened".
+    """
+
+    def __init__(self, pool: HttpClient, allowed: Collection[str], *, changes: bool) -> None:
         self._pool = pool
         self._allowed = frozenset(allowed)
+        self._changes = changes
+        self._sent = 0
+
+    @property
+    def changed(self) -> bool:
+        """Tell whether a changing request of this call may have arrived."""
+        return self._changes and self._sent > 0
+
+    def problem(self, text: str) -> SysopError:
+        """Return the error for what went wrong by now: ActionFailed, or doubt once a changing request was sent."""
+        return DoubtfulAnswer(f"{text}; a changing request was sent") if self.changed else ActionFailed(text)
 
     async def request(
         self,
@@ -75,23 +90,32 @@ class PluginHttp:
     ) -> Reply:
         """Send a request; reads are tried up to three times when the connection or the server fails.
 
-        Raises ActionFailed if the request surely had no effect. A changing request that may have arrived raises
-        httpx2's own error, which the gate takes as doubt.
+        Raises ActionFailed if this call surely had no effect so far. A changing request that may have arrived raises
+        httpx2's own error, and whatever fails after one DoubtfulAnswer; the gate takes both as doubt.
         """
         self._check(url)
-        read = method.upper() in _READS
-        for attempt in range(_TRIES if read else 1):
-            last = attempt == _TRIES - 1 or not read
+        send = partial(self._once, method, url, params, json, headers, timeout)
+        return await (self._read(url, send) if method.upper() in _READS else self._change(url, send))
+
+    async def _change(self, url: str, send: Callable[[], Awaitable[Reply]]) -> Reply:
+        self._sent += 1  # before it is sent: whoever cancels it cannot tell how far it came
+        try:
+            return await send()
+        except (httpx2.ConnectError, httpx2.ConnectTimeout) as bad:
+            self._sent -= 1
+            raise self.problem(_unreachable(url, bad)) from bad
+
+    async def _read(self, url: str, send: Callable[[], Awaitable[Reply]]) -> Reply:
+        for attempt in range(_TRIES):
+            last = attempt == _TRIES - 1
             try:
-                reply = await self._once(method, url, params, json, headers, timeout)
+                reply = await send()
             except (httpx2.ConnectError, httpx2.ConnectTimeout) as bad:
                 if last:
-                    raise ActionFailed(f"{_shown(url)} cannot be reached: {bad or type(bad).__name__}") from bad
+                    raise self.problem(_unreachable(url, bad)) from bad
             except httpx2.HTTPError as bad:
-                if last and read:
-                    raise ActionFailed(f"{_shown(url)} did not answer: {bad or type(bad).__name__}") from bad
                 if last:
-                    raise
+                    raise self.problem(f"{_shown(url)} did not answer: {bad or type(bad).__name__}") from bad
             else:
                 if reply.status < 500 or last:
                     return reply
@@ -107,24 +131,27 @@ class PluginHttp:
         headers: Mapping[str, str] | None,
         timeout: float,
     ) -> Reply:
-        client, read = self._pool.client(), method.upper() in _READS
+        client = self._pool.client()
         async with client.stream(method, url, params=params, json=json, headers=headers, timeout=timeout) as answer:
             body = bytearray()
             async for chunk in answer.aiter_bytes():
                 body += chunk
                 if len(body) > MAX_BODY:
-                    problem = f"{_shown(url)} sent more than {MAX_BODY} bytes"
-                    raise (ActionFailed if read else DoubtfulAnswer)(problem)
+                    raise self.problem(f"{_shown(url)} sent more than {MAX_BODY} bytes")
             text = body.decode(answer.encoding or "utf-8", "replace")
-            return Reply(answer.status_code, dict(answer.headers), text, read)
+            return Reply(answer.status_code, dict(answer.headers), text, self.problem)
 
     def _check(self, url: str) -> None:
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ActionFailed(f"{url!r} is not an http(s) address")
+            raise self.problem(f"{url!r} is not an http(s) address")
         names = {parts.hostname, f"{parts.hostname}:{parts.port or (443 if parts.scheme == 'https' else 80)}"}
         if not names & self._allowed:
-            raise ActionFailed(f"connections to {parts.hostname} are not allowed; add the host to egress.allow")
+            raise self.problem(f"connections to {parts.hostname} are not allowed; add the host to egress.allow")
+
+
+def _unreachable(url: str, bad: Exception) -> str:
+    return f"{_shown(url)} cannot be reached: {bad or type(bad).__name__}"
 
 
 def _shown(url: str) -> str:

@@ -48,7 +48,8 @@ class PostCheckStage:
         )
         self._desk.probe(f"verify.{state}")
         if state == "pending":
-            raise _verify_later(row, await self._desk.store.now() + every)
+            now = await self._desk.store.now()
+            raise _verify_later(row, now + max(every, (now - (row.finished_at or row.created_at)) // 20))
         return ended.outcome()
 
     def _record_poll(self, tx: Tx, run: Run, bound: Bound, row: Effect, call: str, state: str, detail: str) -> Effect:

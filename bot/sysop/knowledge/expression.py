@@ -16,11 +16,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-import cel
-
 from sysop.errors import RunbookError
 from sysop.inventory import nearest
 from sysop.knowledge import syntax
+from sysop.knowledge.engine import cel
 
 MAX_SOURCE: Final = 2_000
 MAX_LIST: Final = 1_000

@@ -3,27 +3,61 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import json
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from typing import Any
 
+from sysop.actions import Action
 from sysop.errors import LeaseLost, Parked, ReplayMismatch, RunCancelled, StoreError
 from sysop.extension import Planner
+from sysop.gate import approvals as life
 from sysop.gate.desk import Probe
 from sysop.gate.effect import close_open
 from sysop.gate.gate import Gate
 from sysop.host import Host
 from sysop.inventory import Inventory
-from sysop.model import Conclusion, Run, RunState, new_id
+from sysop.model import ApprovalState, Conclusion, Run, RunState, new_id
 from sysop.runner.toolbox import RunToolbox
-from sysop.store import effects, incidents, runs
+from sysop.store import approvals, effects, incidents, runs
 from sysop.store.store import Store
 from sysop.store.writer import Tx
 
 log = logging.getLogger(__name__)
 
 RUNNER = "service:runner"
+
+
+class Door(RunToolbox):
+    """The planner's door for one that keeps calls over a restart, in which the plugin behind an action may change."""
+
+    def __init__(self, run: Run, gate: Gate, host: Host, inventory: Inventory, store: Store) -> None:
+        super().__init__(run, gate, host, inventory, store)
+        self._actions = host.actions
+
+    def releases(self) -> Mapping[str, str]:
+        """Return which release of which plugin each action is from; equal texts mean the same contract."""
+        return {name: _release(action) for name, action in self._actions.items()}
+
+    async def drop(self, call: str, reason: str) -> None:
+        """Close what people are still asked about a call that is not made any more."""
+
+        def unit(tx: Tx) -> None:
+            runs.hold(tx, self._run.id, self._run.fence)
+            for approval in approvals.open_of_run(tx.conn, self._run.id):
+                if approval.call == call:
+                    life.close(tx, approval, ApprovalState.VOID, RUNNER, reason)
+
+        await self._store.write(unit)
+
+
+def _release(action: Action) -> str:
+    """Return plugin, version and a digest of the contract: a plugin in one file has no version to raise."""
+    contract = [action.risk, action.target, action.idempotent, action.parameters.model_json_schema()]
+    digest = hashlib.sha256(json.dumps(contract, sort_keys=True).encode()).hexdigest()
+    return f"{action.plugin} {action.version} ({digest[:8]})"
 
 
 class Advance:
@@ -72,6 +106,10 @@ class Advance:
                 log.warning("the lease of run %s could not be renewed", run.id, exc_info=True)
 
     async def _carry(self, run: Run) -> None:
+        if run.attempt > runs.CRASHES:
+            text = f"stopped: the process that worked on it died {runs.CRASHES} times in a row"
+            await self._finish(run, RunState.FAILED, Conclusion(text, resolved=False, escalate=text))
+            return
         try:
             await self._work(run)
         except LeaseLost:
@@ -89,7 +127,7 @@ class Advance:
             await self._finish(run, RunState.FAILED, Conclusion(text, resolved=False, escalate=text))
 
     async def _work(self, run: Run) -> None:
-        toolbox = RunToolbox(run, self._gate, self._host, self._inventory, self._store)
+        toolbox = Door(run, self._gate, self._host, self._inventory, self._store)
         incident = await self._incident(run)
         try:
             conclusion = await self._planner(run.planner).plan(run, incident, toolbox)

@@ -7,17 +7,19 @@ import contextlib
 import logging
 import sqlite3
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sysop.errors import StoreError, StoreUnavailable
 from sysop.runner.lock import RunnerLock
-from sysop.store import runs
+from sysop.store import approvals, runs
 from sysop.store.engine import sqlite_file
 from sysop.store.store import Store
 
 POLL_S = 0.1
 TICK_S = 1.0
+TIDY_S = 3600.0
 DRAIN_S = 25.0
 
 log = logging.getLogger(__name__)
@@ -63,7 +65,8 @@ class LocalRunner:
         await self._take_over()
         self._loops = [asyncio.create_task(self._loop()), asyncio.create_task(self._watch())]
         ticks = self._ticks if self._store.embedded else [*self._ticks, self._take_over]
-        self._loops.extend(asyncio.create_task(self._every_second(tick)) for tick in ticks)
+        self._loops.extend(asyncio.create_task(self._again_and_again(tick, TICK_S)) for tick in ticks)
+        self._loops.append(asyncio.create_task(self._again_and_again(self._tidy, TIDY_S)))
 
     async def _take_over(self) -> None:
         self._name = await self._store.claim_name(self._worker, self._name)
@@ -80,7 +83,11 @@ class LocalRunner:
             await asyncio.wait(self._tasks.values(), timeout=DRAIN_S)
         for task in (*self._tasks.values(), *self._loops):
             task.cancel()
+        left = list(self._tasks)
         await asyncio.gather(*self._tasks.values(), *self._loops, return_exceptions=True)
+        for run in left:  # cut off by us: no crash, and free for whoever comes next
+            with contextlib.suppress(StoreError):
+                await self._store.write(partial(runs.requeue, run=run, worker=self._worker))
         if self._lock is not None:
             self._lock.release()
         if self._name is not None:
@@ -138,10 +145,14 @@ class LocalRunner:
         finally:
             connection.close()
 
-    async def _every_second(self, tick: Tick) -> None:
+    async def _tidy(self) -> None:
+        while await self._store.write(approvals.forget_deliveries):
+            await asyncio.sleep(0)
+
+    async def _again_and_again(self, tick: Tick, every_s: float) -> None:
         while True:
             try:
                 await tick()
             except StoreError:
                 log.exception("a periodic duty could not be done; it is tried again")
-            await asyncio.sleep(TICK_S)
+            await asyncio.sleep(every_s)

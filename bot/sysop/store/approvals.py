@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, Row, Table, func, insert, select, update
+from sqlalchemy import Connection, Row, Table, delete, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from sysop.errors import InvalidRequest
@@ -13,6 +13,9 @@ from sysop.store import tables as t
 from sysop.store.writer import Tx
 
 OPEN = (ApprovalState.PENDING, ApprovalState.APPROVED)
+KEEP_DELIVERIES_MS = 30 * 24 * 3_600_000
+"""Far longer than an approval can be open (28 h), and than anybody sends a message again."""
+FORGET_AT_ONCE = 1000  # so that a vote gets between
 
 
 def chain(approval: str) -> str:
@@ -56,9 +59,9 @@ def listed(conn: Connection, *, pending_only: bool, limit: int = 50) -> list[App
 
 
 def open_of_run(conn: Connection, run: str) -> list[Approval]:
-    """Return a run's approvals that can still lead to an effect."""
-    rows = conn.execute(select(t.approval).where(t.approval.c.run == run, t.approval.c.state.in_(OPEN)))
-    return [_approval(conn, row) for row in rows]
+    """Return a run's approvals that can still lead to an effect; no vote changes them until this transaction ends."""
+    mine = select(t.approval).where(t.approval.c.run == run, t.approval.c.state.in_(OPEN)).order_by(t.approval.c.id)
+    return [_approval(conn, row) for row in conn.execute(mine.with_for_update()).all()]
 
 
 def move(tx: Tx, approval: str, was: ApprovalState, to: ApprovalState, **values: Any) -> bool:
@@ -76,6 +79,12 @@ def add_vote(tx: Tx, approval: str, approver: str, approve: bool, reason: str, a
 def first_delivery(tx: Tx, key: str) -> bool:
     """Write a delivery key into the replay ledger; False when it was there."""
     return _insert_new(tx, t.delivery, {"key": key, "at": tx.now()})
+
+
+def forget_deliveries(tx: Tx) -> bool:
+    """Take some delivery keys that decide nothing any more out of the replay ledger; True while there may be more."""
+    old = select(t.delivery.c.key).where(t.delivery.c.at < tx.now() - KEEP_DELIVERIES_MS).limit(FORGET_AT_ONCE)
+    return tx.conn.execute(delete(t.delivery).where(t.delivery.c.key.in_(old))).rowcount == FORGET_AT_ONCE
 
 
 def _insert_new(tx: Tx, table: Table, values: dict[str, Any]) -> bool:

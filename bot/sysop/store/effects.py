@@ -23,6 +23,7 @@ class Effect:
     call: str
     action: str
     risk: Risk
+    plugin_version: str
     args: str
     call_digest: str
     target: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import time
 from collections.abc import Callable
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool, StaticPool
 
@@ -44,6 +45,30 @@ def is_sqlite(url: URL) -> bool:
 def sqlite_file(url: URL) -> Path:
     """Return the path of the SQLite file."""
     return Path(url.database or "")
+
+
+def place(url: URL) -> str:
+    """Return where the data is, without a password, for showing to people."""
+    return str(sqlite_file(url)) if is_sqlite(url) else url.render_as_string(hide_password=True)
+
+
+def what_to_do(error: DBAPIError, url: URL) -> str:
+    """Return what an operator can do about a database that fails."""
+    if not is_sqlite(url):
+        return "check that the server can be reached and has disk space"
+    file = sqlite_file(url).absolute()
+    match getattr(error.orig, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF:
+        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
+            return "is another process holding a long transaction?"
+        case sqlite3.SQLITE_FULL:
+            return f"free space at {file.parent}"
+        case sqlite3.SQLITE_IOERR:
+            return f"look at the disk that {file.parent} is on: free space, quota, the kernel's log"
+        case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_PERM:
+            return f"let user {os.getuid()} write {file} and the folder it is in"
+        case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:
+            return f"put {file} aside and bring back a backup"
+    return "check disk space and access"
 
 
 def _sqlite_connect(connection: Any, _record: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,6 +15,10 @@ from sysop.store import tables as t
 from sysop.store.writer import Tx
 
 LEASE_MS = 30_000
+CRASHES = 12
+"""So often in a row a process may die over a run, without any step forward, before the run is given up."""
+_PATIENCE = 5
+_LONGEST_MS = 60_000
 FINAL = (RunState.DONE, RunState.FAILED, RunState.CANCELLED)
 
 
@@ -121,11 +126,24 @@ def _due(now: int) -> Any:
 
 
 def due(conn: Connection, limit: int = 64) -> tuple[list[str], int | None]:
-    """Return the runs to advance now, and when the next one falls due (milliseconds, None if none waits)."""
+    """Return the runs to advance now, and when the next one falls due (milliseconds, None if none waits).
+
+    Of runs over which processes have died, one at a time: whichever kills the next shall not take another along.
+    """
     now = Tx(conn).now()
-    ids = conn.scalars(select(t.run.c.id).where(_due(now)).order_by(t.run.c.created_at).limit(limit)).all()
+    query = select(t.run.c.id, t.run.c.attempt).where(_due(now)).order_by(t.run.c.attempt, t.run.c.created_at)
+    rows = conn.execute(query.limit(limit)).all()
+    ids = [row.id for row in rows if row.attempt <= _PATIENCE]
+    suspects = [row.id for row in rows if row.attempt > _PATIENCE]
+    if suspects and not _suspect_runs(conn):
+        ids.append(suspects[0])
     waits = select(t.run.c.wake_at).where(t.run.c.state == RunState.WAITING, t.run.c.wake_at > now)
-    return list(ids), conn.scalar(waits.order_by(t.run.c.wake_at).limit(1))
+    return ids, conn.scalar(waits.order_by(t.run.c.wake_at).limit(1))
+
+
+def _suspect_runs(conn: Connection) -> bool:
+    running = and_(t.run.c.state == RunState.RUNNING, t.run.c.attempt > _PATIENCE)
+    return conn.scalar(select(t.run.c.id).where(running).limit(1)) is not None
 
 
 def claim(tx: Tx, run: str, worker: str) -> Run | None:
@@ -163,6 +181,7 @@ def hold(tx: Tx, run: str, fence: int, *, even_if_cancelled: bool = False) -> No
 def park(tx: Tx, run: str, fence: int, waiting_for: str, wake_at: int | None) -> None:
     """Let go of a run that waits; it is due at once if what it waits for came while it was still running."""
     hold(tx, run, fence)
+    progressed(tx, run)
     if _happened(tx, run, waiting_for.split()):
         _let_go(tx, run, state=RunState.QUEUED)
     else:
@@ -185,7 +204,13 @@ def _happened(tx: Tx, run: str, reasons: Sequence[str]) -> bool:
 def requeue(tx: Tx, run: str, worker: str) -> None:
     """Let go of a run in the middle so that it is claimed again at once, if this worker still has it."""
     mine = and_(t.run.c.id == run, t.run.c.worker == worker, t.run.c.state == RunState.RUNNING)
-    tx.conn.execute(update(t.run).where(mine).values(state=RunState.QUEUED, worker=None, lease_until=None))
+    values = {"state": RunState.QUEUED, "worker": None, "lease_until": None, "attempt": 0}
+    tx.conn.execute(update(t.run).where(mine).values(values))
+
+
+def progressed(tx: Tx, run: str) -> None:
+    """Note a step forward: `attempt` counts the claims since the last one, all but one of which ended in a crash."""
+    tx.conn.execute(update(t.run).where(t.run.c.id == run).values(attempt=0))
 
 
 def end(tx: Tx, run: str, state: RunState, conclusion: Mapping[str, Any], actor: str) -> None:
@@ -233,9 +258,13 @@ def release_dead(tx: Tx) -> Sequence[str]:
 
 
 def _release(tx: Tx, which: ColumnElement[bool]) -> Sequence[str]:
-    left = list(tx.conn.scalars(select(t.run.c.id).where(which)))
+    left = {row.id: row.attempt for row in tx.conn.execute(select(t.run.c.id, t.run.c.attempt).where(which))}
     tx.conn.execute(update(t.run).where(which).values(state=RunState.QUEUED))
-    return left
+    for run, attempt in left.items():
+        if attempt > _PATIENCE:
+            delay = min(_LONGEST_MS, 1000 * 2 ** (attempt - _PATIENCE - 1))
+            defer(tx, run, "restart", tx.now() + int(delay * random.uniform(0.5, 1)))  # noqa: S311 (jitter)
+    return list(left)
 
 
 def remember(tx: Tx, run: str, fence: int, plan: Mapping[str, Any]) -> None:
@@ -254,7 +283,7 @@ def save_history(tx: Tx, run: str, fence: int, messages: bytes, answers: int, us
     """Store the messages and count the answers before any call of the newest one runs."""
     hold(tx, run, fence)
     values = {"history": messages, "answers": answers, "usage": dict(usage)}
-    tx.conn.execute(update(t.run).where(t.run.c.id == run).values(**values))
+    tx.conn.execute(update(t.run).where(t.run.c.id == run).values(**values, attempt=0))
 
 
 def say(tx: Tx, run: str, fence: int, id: str, text: str) -> None:

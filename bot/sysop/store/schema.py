@@ -7,8 +7,8 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 
 from sysop.errors import SchemaOutdated, StoreUnavailable
-from sysop.paths import data
-from sysop.store.engine import is_sqlite, migration_engine, sqlite_file
+from sysop.paths import data, private_folder
+from sysop.store.engine import is_sqlite, migration_engine, place, sqlite_file, what_to_do
 
 HEAD = "0001"  # alembic's head; named here so that a start need not import alembic
 
@@ -43,8 +43,12 @@ def ensure(url: URL) -> None:
                 if revision(connection) == HEAD:
                     return
         except DBAPIError as bad:
-            raise StoreUnavailable(f"the database cannot be read: {bad.orig}") from bad
+            raise _unavailable(bad, url, "read") from bad
     upgrade(url)
+
+
+def _unavailable(bad: DBAPIError, url: URL, what: str) -> StoreUnavailable:
+    return StoreUnavailable(f"the database {place(url)} cannot be {what}: {bad.orig}; {what_to_do(bad, url)}")
 
 
 def upgrade(url: URL) -> str:
@@ -53,7 +57,7 @@ def upgrade(url: URL) -> str:
     from alembic.config import Config
 
     if is_sqlite(url):
-        sqlite_file(url).parent.mkdir(parents=True, exist_ok=True)
+        private_folder(sqlite_file(url).parent)
     config = Config()
     config.set_main_option("script_location", str(data("migrations")).replace("%", "%%"))
     try:
@@ -67,7 +71,7 @@ def upgrade(url: URL) -> str:
                 config.attributes["connection"] = connection
                 command.upgrade(config, "head")
     except DBAPIError as bad:
-        raise StoreUnavailable(f"the database cannot be upgraded: {bad.orig}") from bad
+        raise _unavailable(bad, url, "upgraded") from bad
     return HEAD
 
 

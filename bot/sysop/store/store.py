@@ -12,7 +12,16 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sysop.errors import SchemaOutdated, StoreUnavailable
 from sysop.model import AuditEntry
 from sysop.store import schema
-from sysop.store.engine import is_sqlite, parse_url, postgres_engine, reader_engine, sqlite_file, writer_engine
+from sysop.store.engine import (
+    is_sqlite,
+    parse_url,
+    place,
+    postgres_engine,
+    reader_engine,
+    sqlite_file,
+    what_to_do,
+    writer_engine,
+)
 from sysop.store.writer import PostgresWriter, SqliteWriter, Tx, Unit, exhausted, host_clock
 
 T = TypeVar("T")
@@ -45,7 +54,7 @@ class Store:
     @property
     def place(self) -> str:
         """Return where the data is, without a password, for showing to people."""
-        return str(sqlite_file(self.url)) if self.embedded else self.url.render_as_string(hide_password=True)
+        return place(self.url)
 
     def observe(self, observers: Iterable[Observer]) -> None:
         """Tell these of every entry committed through this store from now on."""
@@ -57,7 +66,8 @@ class Store:
             async with self._reader.connect() as connection:
                 return await connection.run_sync(query)
         except DBAPIError as broken:
-            raise StoreUnavailable(f"the database cannot be read ({broken.orig})") from broken
+            fix = what_to_do(broken, self.url)
+            raise StoreUnavailable(f"the database {self.place} cannot be read ({broken.orig}); {fix}") from broken
         except TimeoutError as busy:
             raise exhausted() from busy
 

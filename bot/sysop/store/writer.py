@@ -19,7 +19,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, select, text
+from sqlalchemy import URL, Connection, Engine, select, text
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError, TimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -27,6 +27,7 @@ from sysop.errors import StoreUnavailable
 from sysop.model import AuditEntry
 from sysop.redact import redact_value
 from sysop.store import tables as t
+from sysop.store.engine import place, what_to_do
 
 T = TypeVar("T")
 Unit = Callable[["Tx"], T]
@@ -204,7 +205,7 @@ class SqliteWriter:
                     _run_in_savepoint(tx, job)
         except DBAPIError as broken:
             for job in batch:
-                job.error = unavailable(broken)
+                job.error = unavailable(broken, self._engine.url)
 
 
 def _run_in_savepoint(tx: Tx, job: _Job) -> None:
@@ -222,13 +223,13 @@ def _run_in_savepoint(tx: Tx, job: _Job) -> None:
         driver_sql(tx.conn, "ROLLBACK TO unit")
         driver_sql(tx.conn, "RELEASE unit")
         tx.heads = heads
-        job.error = _carried(error)
+        job.error = _carried(error, tx.conn.engine.url)
 
 
-def _carried(error: BaseException) -> BaseException:
+def _carried(error: BaseException, url: URL) -> BaseException:
     """Return what the caller's future can carry; it refuses StopIteration, and everybody in the batch would hang."""
     if isinstance(error, OperationalError):
-        return unavailable(error)
+        return unavailable(error, url)
     return RuntimeError(f"the unit raised {error!r}") if isinstance(error, StopIteration) else error
 
 
@@ -247,11 +248,10 @@ def _resolve_here(jobs: Sequence[_Job]) -> None:
         job.resolve()
 
 
-def unavailable(error: DBAPIError) -> StoreUnavailable:
+def unavailable(error: DBAPIError, url: URL) -> StoreUnavailable:
     """Return the error to show for a database that cannot take a write."""
-    cause = str(error.orig)
-    fix = "is another process holding a long transaction?" if "locked" in cause else "check disk space and access"
-    return StoreUnavailable(f"the database refused a write ({cause}); nothing was written; {fix}")
+    refused = f"the database {place(url)} refused a write ({error.orig})"
+    return StoreUnavailable(f"{refused}; nothing was written; {what_to_do(error, url)}")
 
 
 def exhausted() -> StoreUnavailable:
@@ -274,7 +274,7 @@ class PostgresWriter:
                 if not _lost_race(error) or attempt == _RETRIES - 1:
                     if isinstance(error, IntegrityError):
                         raise
-                    raise unavailable(error) from error
+                    raise unavailable(error, self._engine.url) from error
                 await asyncio.sleep(random.uniform(0, 0.002 * (attempt + 1)))  # noqa: S311 (jitter)
             except TimeoutError as busy:
                 raise exhausted() from busy

@@ -7,7 +7,9 @@ import json
 import logging
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from starlette.applications import Starlette
@@ -18,6 +20,8 @@ from starlette.routing import Route
 from sysop.errors import StoreError
 from sysop.extension import AlertSource
 from sysop.incidents.lifecycle import Lifecycle
+from sysop.model import Alert
+from sysop.redact import UNSTORABLE, redact_value
 from sysop.store.store import Store
 
 MAX_DEPTH = 32
@@ -33,18 +37,25 @@ class Refusals:
     """Counts refused requests; one audit entry a minute says how many, so that an attacker cannot fill the log."""
 
     store: Store
-    counts: dict[str, int] = field(default_factory=dict)
+    counts: Counter[str] = field(default_factory=Counter)
     written_at: float = float("-inf")
 
     async def add(self, reason: str) -> None:
         """Count one refusal."""
-        self.counts[reason] = self.counts.get(reason, 0) + 1
+        self.counts[reason] += 1
         if time.monotonic() - self.written_at < REFUSALS_EVERY_S:
             return
-        counts, self.counts, self.written_at = self.counts, {}, time.monotonic()
+        await self.flush()
+
+    async def flush(self) -> None:
+        """Write what was counted since the last entry."""
+        counts, self.counts, self.written_at = self.counts, Counter(), time.monotonic()
+        if not counts:
+            return
         try:
             await self.store.write(lambda tx: tx.audit("system", "ingress.refused", "service:webhooks", counts=counts))
         except StoreError:
+            self.counts.update(counts)
             log.exception("refused requests could not be counted in the audit log")
 
 
@@ -75,8 +86,14 @@ class Webhooks:
                 Route("/webhooks/{source}", self._take, methods=["POST"]),
                 Route("/healthz", self._health),
                 Route("/readyz", self._readiness),
-            ]
+            ],
+            lifespan=self._lifespan,
         )
+
+    @asynccontextmanager
+    async def _lifespan(self, _app: Starlette) -> AsyncIterator[None]:
+        yield
+        await self._refusals.flush()
 
     async def _health(self, _request: Request) -> Response:
         return JSONResponse({"status": "ok"})
@@ -100,7 +117,7 @@ class Webhooks:
         if body is None:
             return await self._refuse(413, "too large", f"the body is larger than {self._max_body} bytes")
         try:
-            alerts = list(self._sources[name].parse(_json(body)))
+            alerts = _checked(self._sources[name].parse(_json(body)))
         except ValueError as bad:
             return await self._refuse(400, "malformed", str(bad))
         try:
@@ -123,12 +140,29 @@ class Webhooks:
 
     async def _refuse(self, status: int, reason: str, message: str) -> Response:
         await self._refusals.add(reason)
-        return JSONResponse({"error": message}, status_code=status)
+        return JSONResponse({"error": redact_value(message)}, status_code=status)
 
 
 def _authorized(request: Request, token: str) -> bool:
     given = request.headers.get("authorization", "")
     return hmac.compare_digest(given.encode("utf-8", "surrogateescape"), f"Bearer {token}".encode())
+
+
+def _checked(alerts: Iterable[Alert]) -> list[Alert]:
+    """Return the alerts. Raises ValueError for one that no database can keep as it is: its sender would try for ever.
+
+    Notes and links are kept with a mark in the place of such a character; by these fields alerts are told apart.
+    """
+    checked = list(alerts)
+    for number, alert in enumerate(checked):
+        fields = {"fingerprint": alert.fingerprint, **{f"labels.{name}": text for name, text in alert.labels.items()}}
+        for name, text in fields.items():
+            if UNSTORABLE.search(name + text):
+                raise ValueError(
+                    f"alerts[{number}].{name}: holds a NUL or half a surrogate pair, which cannot be stored; "
+                    "take the character out where the alert is made"
+                )
+    return checked
 
 
 def _json(body: bytes) -> object:

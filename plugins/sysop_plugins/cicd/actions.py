@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -19,11 +20,12 @@ from sysop.api import (
     action,
 )
 from sysop_plugins.cicd.connect import provider_of
-from sysop_plugins.cicd.provider import Build, Deploy, Live, Pipeline, Provider, Rollout
-from sysop_plugins.cicd.verify import build_ended_well, build_stopped, service_is_well
+from sysop_plugins.cicd.provider import Build, Deploy, Found, Live, Pipeline, Provider, Rollout
+from sysop_plugins.cicd.verify import LONGEST_CHECK, build_ended_well, build_stopped, service_is_well
 
-_ROLLOUT_CHECK = Verify(service_is_well, within=timedelta(minutes=3), every=timedelta(seconds=1))
-_BUILD_CHECK = Verify(build_ended_well, within=timedelta(minutes=3), every=timedelta(seconds=1))
+# The checks themselves give up when the pipeline's own time is over; this is for the longest that settings allow.
+_ROLLOUT_CHECK = Verify(service_is_well, within=LONGEST_CHECK, every=timedelta(seconds=1))
+_BUILD_CHECK = Verify(build_ended_well, within=LONGEST_CHECK, every=timedelta(seconds=1))
 _CANCEL_CHECK = Verify(build_stopped, within=timedelta(seconds=30), every=timedelta(seconds=1))
 
 BuildId = Annotated[str, Field(max_length=200, description="A build's id, as other cicd actions return it")]
@@ -105,7 +107,11 @@ async def _preview_trigger(ctx: Context, args: Any) -> Preview:
 
 async def _find_build(ctx: Context, args: Any) -> Reconciled:
     found = await provider_of(ctx).find(ctx.key)
-    return Reconciled(found.state, found.detail, found.build.model_dump(mode="json") if found.build else None)
+    return _reconciled(found, found.build)
+
+
+def _reconciled(found: Found, result: Build | Rollout | None) -> Reconciled:
+    return Reconciled(found.state, found.detail, result.model_dump(mode="json") if result else None)
 
 
 @action(
@@ -155,19 +161,13 @@ async def _preview_deploy(ctx: Context, args: Any) -> Preview:
 
 async def _find_rollout(ctx: Context, args: Any) -> Reconciled:
     found = await provider_of(ctx).find(ctx.key)
-    return Reconciled(found.state, found.detail, found.rollout.model_dump(mode="json") if found.rollout else None)
+    return _reconciled(found, found.rollout)
 
 
-@action(
-    risk=Risk.CHANGE,
-    target="service:{service}",
-    preview=_preview_deploy,
-    precondition=_deploy_state,
-    verify=_ROLLOUT_CHECK,
-    undo="cicd.rollback",
-    reconcile=_find_rollout,
-    idempotent=True,
-)
+_rollout = partial(action, target="service:{service}", verify=_ROLLOUT_CHECK, reconcile=_find_rollout, idempotent=True)
+
+
+@_rollout(risk=Risk.CHANGE, preview=_preview_deploy, precondition=_deploy_state, undo="cicd.rollback")
 async def deploy(ctx: Context, service: ServiceName, version: Version) -> Rollout:
     """Deploy a version of a service and return the build at once."""
     provider = provider_of(ctx)
@@ -191,16 +191,7 @@ async def _preview_rollback(ctx: Context, args: Any) -> Preview:
     )
 
 
-@action(
-    risk=Risk.CHANGE,
-    target="service:{service}",
-    preview=_preview_rollback,
-    precondition=_rollback_state,
-    verify=_ROLLOUT_CHECK,
-    undo="cicd.deploy",
-    reconcile=_find_rollout,
-    idempotent=True,
-)
+@_rollout(risk=Risk.CHANGE, preview=_preview_rollback, precondition=_rollback_state, undo="cicd.deploy")
 async def rollback(ctx: Context, service: ServiceName, to: Version | None = None) -> Rollout:
     """Return a service to the version before the live one, or to an older one, and return the build at once."""
     provider = provider_of(ctx)

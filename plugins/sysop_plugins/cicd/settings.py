@@ -13,6 +13,8 @@ from sysop.api import ActionFailed
 PLACEHOLDER = re.compile(r"\{([a-z_][a-z0-9_]*)\}")
 SAMPLES = 3
 """So many readings in a row, all after the build's end, must be below the bound: one alone may be a lucky gap."""
+LONGEST_BUILD = 24 * 3600
+LONGEST_HEALTH = 150
 
 
 def _absolute(path: Path) -> Path:
@@ -42,7 +44,7 @@ class PipelineSettings(_Section):
     command: tuple[str, ...] = Field(min_length=1)
     parameters: tuple[ParameterName, ...] = ()
     deploys: bool = False
-    timeout_seconds: float = Field(default=600, gt=0, le=24 * 3600)
+    timeout_seconds: float = Field(default=600, gt=0, le=LONGEST_BUILD)
     description: str = ""
     directory: Folder | None = None
 
@@ -79,7 +81,7 @@ class HealthQuery(_Section):
 
     query: str = Field(min_length=1)
     below: float
-    within_seconds: int = Field(default=60, ge=1, le=150)
+    within_seconds: int = Field(default=60, ge=1, le=LONGEST_HEALTH)
     every_seconds: int = Field(default=2, ge=1, le=30)
 
     @model_validator(mode="after")
@@ -135,6 +137,11 @@ class Settings(_Section):
             f"several pipelines deploy ({', '.join(deploying)}): "
             f"name one under plugins.cicd.services.{service}.pipeline"
         )
+
+    def timeout_of(self, pipeline: str) -> float:
+        """Return how many seconds a build may take; of a pipeline that is not declared any more, as many as any may."""
+        found = self.local.pipelines.get(pipeline)
+        return found.timeout_seconds if found else LONGEST_BUILD
 
     def health_of(self, service: str) -> HealthQuery | None:
         """Return what a service must show after a deploy, None where nothing is declared."""

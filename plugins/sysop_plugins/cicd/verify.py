@@ -7,19 +7,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 from sysop.api import CallError, Context, Verification
 from sysop_plugins.cicd.connect import provider_of
 from sysop_plugins.cicd.provider import Build
-from sysop_plugins.cicd.settings import SAMPLES, HealthQuery, Settings
+from sysop_plugins.cicd.settings import LONGEST_BUILD, LONGEST_HEALTH, SAMPLES, HealthQuery, Settings
 
-_NEVER_STARTED = 60_000
+_NEVER_STARTED = timedelta(minutes=1)
+_ENDING = timedelta(minutes=1)  # from a build's time-out to the record of its end: signals, and a slow disk
+LONGEST_CHECK = _NEVER_STARTED + timedelta(seconds=LONGEST_BUILD) + _ENDING + timedelta(seconds=LONGEST_HEALTH)
 
 
 async def build_ended_well(ctx: Context, args: Any, result: Any) -> Verification:
     """Pass when the build succeeded."""
-    return _judge_build(ctx, await provider_of(ctx).status(result["id"]))
+    _, ended = await _look(ctx, Build.model_validate(result))
+    return ended
 
 
 async def build_stopped(ctx: Context, args: Any, result: Any) -> Verification:
@@ -34,8 +38,7 @@ async def build_stopped(ctx: Context, args: Any, result: Any) -> Verification:
 
 async def service_is_well(ctx: Context, args: Any, result: Any) -> Verification:
     """Pass when the build succeeded and the service's health query stayed below its bound since."""
-    build = await provider_of(ctx).status(result["build"]["id"])
-    ended = _judge_build(ctx, build)
+    build, ended = await _look(ctx, Build.model_validate(result["build"]))
     if ended.state != "passed" or build.finished_at is None:
         return ended
     settings: Settings = ctx.settings
@@ -45,14 +48,33 @@ async def service_is_well(ctx: Context, args: Any, result: Any) -> Verification:
     return await _judge_health(ctx, health, build.finished_at)
 
 
-def _judge_build(ctx: Context, build: Build) -> Verification:
+async def _look(ctx: Context, started: Build) -> tuple[Build, Verification]:
+    """Return the build as it is now, or was when it started where that cannot be read, and how it ended if it did."""
+    build, unread = started, ""
+    try:
+        build = await provider_of(ctx).status(started.id)
+    except CallError as failed:
+        unread = f"{started.id} cannot be looked at: {failed}"
+    ended = None if unread else _judge_build(build)
+    return build, ended or _still(ctx, build, unread or f"{build.id} is {build.state}")
+
+
+def _judge_build(build: Build) -> Verification | None:
     if build.state == "succeeded":
         return Verification("passed", f"{build.id} succeeded")
-    if build.finished:
-        return Verification("failed", f"{build.id} {build.state}: {build.reason}")
-    if build.state == "queued" and ctx.now() - build.created_at > _NEVER_STARTED:
+    return Verification("failed", f"{build.id} {build.state}: {build.reason}") if build.finished else None
+
+
+def _still(ctx: Context, build: Build, detail: str) -> Verification:
+    """Wait for a build's end for as long as its pipeline may take, and no longer."""
+    age = timedelta(milliseconds=ctx.now() - build.created_at)
+    if build.started_at is None and age > _NEVER_STARTED:
         return Verification("failed", f"{build.id} was never started")
-    return Verification("pending", f"{build.id} is {build.state}")
+    settings: Settings = ctx.settings
+    allowed = timedelta(seconds=settings.timeout_of(build.pipeline))
+    if age > _NEVER_STARTED + allowed + _ENDING:
+        return Verification("failed", f"{detail}, though its pipeline may take {allowed.total_seconds():g} s only")
+    return Verification("pending", detail)
 
 
 async def _judge_health(ctx: Context, health: HealthQuery, ended_at: int) -> Verification:

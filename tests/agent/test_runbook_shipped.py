@@ -1,0 +1,135 @@
+"""The shipped runbooks against a small company."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from runbook_kit import ACTIONS, INVENTORY, START, Desk, done, finish, incident
+
+from sysop.knowledge.index import Index
+from sysop.knowledge.lint import lint
+
+SHIPPED = Path(__file__).parents[2] / "runbooks"
+
+
+@dataclass
+class Company:
+    """Three services and their signals; a rollback to a good version cures them after some seconds."""
+
+    guilty: str = "payments"
+    kind: str = "errors"
+    deployed: bool = True
+    previous: str | None = "1.0"
+    state: str = "succeeded"
+    heals: bool = True
+    latest: str = "1.1"
+    earlier: tuple[dict[str, Any], ...] = ()
+    bad_version: str = "1.1"
+    well_from: int | None = None
+
+    async def __call__(self, action: str, args: Mapping[str, Any], at: int):
+        if action == "metrics.query":
+            return done(self._samples(args["query"], at))
+        if action == "cicd.recent_deploys":
+            mine = self.deployed and args["service"] == self.guilty
+            deploys = [self._deploy(args["service"]), *self.earlier] if mine else []
+            return done({"service": args["service"], "deploys": deploys, "latest": deploys[0] if deploys else None})
+        assert action == "cicd.rollback"
+        assert args == {"service": self.guilty, "to": self.previous}
+        self.well_from = at + 8_000 if self.heals else None
+        return done({"service": self.guilty, "version": args["to"], "previous": self.latest}, verified=self.heals)
+
+    def _deploy(self, service: str) -> dict[str, Any]:
+        known = {"service": service, "version": self.latest, "previous": self.previous, "state": self.state}
+        return {**known, "at": START - 60_000, "build": "7", "by": "ann", "change": "New pool"}
+
+    def _samples(self, query: str, at: int) -> dict[str, Any]:
+        sick = self.well_from is None or at < self.well_from
+        name, _, rest = query.partition("{")
+        level = {"error": (0, 0.5), "latency": (0.01, 0.9)}["error" if "error_ratio" in name else "latency"]
+        hit = sick and (self.kind == "errors") == ("error_ratio" in name)
+        if name.startswith("version:"):
+            service = rest.split("'")[1]
+            versions = {self.bad_version: level[hit and service == self.guilty], "1.0": level[0]}
+            series = [
+                {"labels": {"version": v, "service": service}, "value": x, "at": at / 1000} for v, x in versions.items()
+            ]
+        else:
+            order = ["payments", "checkout", "gateway"]
+            callers = order[order.index(self.guilty) :] if "own" not in name else [self.guilty]
+            series = [{"labels": {"service": s}, "value": level[hit and s in callers], "at": at / 1000} for s in order]
+        return {"query": query, "series": series, "value": None, "count": len(series)}
+
+
+@pytest.fixture(scope="module")
+def shipped():
+    return Index.load([SHIPPED])
+
+
+def test_the_shipped_runbooks_have_no_findings(shipped):
+    for runbook in shipped.runbooks.values():
+        assert lint(runbook, ACTIONS, INVENTORY, today=runbook.reviewed) == []
+
+
+ALERTS = {"errors": "ServiceErrorRatioHigh", "latency": "ServiceLatencyHigh"}
+
+
+@pytest.mark.parametrize("guilty", ["gateway", "checkout", "payments"])
+@pytest.mark.parametrize("alert", ALERTS.values())
+@pytest.mark.parametrize("kind", ALERTS)
+async def test_either_runbook_finds_the_guilty_service_and_cures_it(shipped, guilty, alert, kind):
+    desk = Desk(Company(guilty, kind), approved=False)
+    end = await finish(desk, shipped, incident(alert))
+    assert end.resolved, end
+    assert end.summary.startswith(f"{guilty} 1.1 was rolled back to 1.0;")
+    assert end.cause == f"deploy of {guilty} 1.1 by ann: New pool"
+    assert end.confidence == "high"
+    assert end.not_checked == []
+    assert all(claim.evidence for claim in end.claims)
+    assert desk.rows["rollback"][1].action == "cicd.rollback"
+    assert any(w.waiting_for == "until:errors_gone" for w in desk.waits) == (kind == "errors")
+
+
+STOPS = {
+    "no deploy": (Company(deployed=False), "It was not deployed in the last 30 minutes."),
+    "first deploy": (Company(previous=None), "Its newest deploy is 1.1 (succeeded)"),
+    "under way": (Company(state="running"), "Its newest deploy is 1.1 (running)"),
+    "newest is a rollback": (
+        Company(latest="1.0", previous="1.1", earlier=({"version": "1.1", "previous": "1.0", "state": "succeeded"},)),
+        "Its newest deploy is 1.0 (succeeded)",
+    ),
+    "an old version is as bad": (Company(bad_version="0.9"), "a rollback would not help"),
+    "nothing wrong": (Company(well_from=0), "neither own errors nor own latency are raised"),
+    "rollback did not help": (Company(heals=False), "cicd.rollback was done but did not help"),
+}
+
+
+@pytest.mark.parametrize("alert", ALERTS.values())
+@pytest.mark.parametrize("name", STOPS)
+async def test_where_a_rollback_is_not_the_answer_a_person_is_called_with_the_facts(shipped, name, alert):
+    company, text = STOPS[name]
+    desk = Desk(replace(company))
+    end = await finish(desk, shipped, incident(alert))
+    assert not end.resolved
+    assert text in end.escalate
+    assert end.claims
+    assert ("rollback" in desk.rows) == (name == "rollback did not help")
+
+
+async def test_killed_at_any_point_the_run_makes_the_same_calls_and_comes_to_the_same_end(shipped):
+    def company():
+        return Desk(Company("checkout", "errors"), approved=False)
+
+    whole = company()
+    expected = await finish(whole, shipped, incident("ServiceErrorRatioHigh"))
+    assert whole.points > 15
+    for point in range(1, whole.points + 1):
+        desk = company()
+        desk.crash_at = frozenset({point})
+        end = await finish(desk, shipped, incident("ServiceErrorRatioHigh"))
+        assert list(desk.rows) == list(whole.rows)
+        assert [digest for digest, _ in desk.rows.values()] == [digest for digest, _ in whole.rows.values()]
+        assert end == expected
+        assert desk.said == whole.said

@@ -1,0 +1,81 @@
+"""A run that kills its process again and again is given up in the end, and takes nobody else with it."""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import update
+
+import bench
+from sysop.extension import Toolbox
+from sysop.model import Actor, Conclusion, Origin, Request, Run, RunState
+from sysop.store import runs
+from sysop.store import tables as t
+
+ANN = Actor("person:ann", frozenset({"approver"}), human=True)
+
+
+class Bomb:
+    """Dies before it has done anything."""
+
+    async def plan(self, run: Run, incident: Mapping[str, Any] | None, toolbox: Toolbox) -> Conclusion:
+        os._exit(9)
+
+
+class Harmless:
+    async def plan(self, run: Run, incident: Mapping[str, Any] | None, toolbox: Toolbox) -> Conclusion:
+        await toolbox.call("look", "lab.look", {})
+        return Conclusion("fine", resolved=True)
+
+
+def _live(folder: Path, url: str) -> None:
+    asyncio.run(_until_over(folder, url))
+
+
+async def _until_over(folder: Path, url: str) -> None:
+    app = bench.build(folder, url, planners={"bomb": Bomb, "harmless": Harmless})
+    await app.begin()
+    try:
+        async with asyncio.timeout(30):
+            while await app.store.read(lambda conn: [r for r in runs.newest(conn) if r.finished_at is None]):
+                # the wait between two crashes is as long as it must be; nobody here wants to sit through it
+                await app.store.write(
+                    lambda tx: tx.conn.execute(
+                        update(t.run).where(t.run.c.waiting_for == "restart").values(wake_at=tx.now())
+                    )
+                )
+                await asyncio.sleep(0.02)
+    finally:
+        await app.end()
+        await app.close()
+
+
+@pytest.mark.timeout(300)
+async def test_a_run_that_kills_every_process_is_given_up_and_others_are_done(url: str, tmp_path: Path) -> None:
+    bench.upgrade(url)
+    app = bench.build(tmp_path, url, planners={"bomb": Bomb, "harmless": Harmless})
+    bomb = await app.service.submit(Request(ANN, Origin.ASKED, "test", "boom", planner="bomb"))
+    other = await app.service.submit(Request(ANN, Origin.ASKED, "test", "fine", planner="harmless"))
+    deaths = 0
+    while True:
+        life = multiprocessing.get_context("fork").Process(target=_live, args=(tmp_path, url))
+        life.start()
+        await asyncio.to_thread(life.join, 60)
+        if life.exitcode == 0:
+            break
+        assert life.exitcode == 9
+        deaths += 1
+        assert deaths <= runs.CRASHES, "the run is tried for ever"
+    assert deaths == runs.CRASHES
+    ended = await app.store.read(lambda conn: runs.load(conn, bomb))
+    assert ended.state is RunState.FAILED
+    assert ended.conclusion is not None
+    assert f"died {runs.CRASHES} times in a row" in ended.conclusion["summary"]
+    assert (await app.store.read(lambda conn: runs.load(conn, other))).state is RunState.DONE
+    await app.close()
