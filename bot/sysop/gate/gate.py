@@ -122,7 +122,7 @@ class Gate:
             return f"it is forbidden by now: {decision.reason}"
         if decision.verdict is Verdict.APPROVE and row.approval is None:
             return "it needs an approval by now"
-        if row.plugin_version != bound.action.version:
+        if row.started_at is None and row.plugin_version != bound.action.version:
             return f"its plugin changed from {row.plugin_version} to {bound.action.version}"
         return None
 
