@@ -79,3 +79,26 @@ async def test_a_run_that_kills_every_process_is_given_up_and_others_are_done(ur
     assert f"died {runs.CRASHES} times in a row" in ended.conclusion["summary"]
     assert (await app.store.read(lambda conn: runs.load(conn, other))).state is RunState.DONE
     await app.close()
+
+
+async def test_of_runs_that_processes_died_over_one_is_taken_at_a_time(url: str, tmp_path: Path) -> None:
+    bench.upgrade(url)
+    app = bench.build(tmp_path, url, planners={"harmless": Harmless})
+    suspects = [await app.service.submit(Request(ANN, Origin.ASKED, "test", n, planner="harmless")) for n in "ab"]
+    clean = await app.service.submit(Request(ANN, Origin.ASKED, "test", "c", planner="harmless"))
+
+    def crashed(state: RunState, lease_ms: int, which: list[str]) -> Any:
+        values = {"attempt": runs.CRASHES - 1, "state": state}
+        rows = update(t.run).where(t.run.c.id.in_(which))
+        return lambda tx: tx.conn.execute(rows.values(lease_until=tx.now() + lease_ms, **values))
+
+    async def due() -> set[str]:
+        return set((await app.store.read(runs.due))[0])
+
+    await app.store.write(crashed(RunState.QUEUED, 0, suspects))
+    assert await due() == {clean, suspects[0]}
+    await app.store.write(crashed(RunState.RUNNING, 60_000, suspects[:1]))
+    assert await due() == {clean}, "a second suspect was taken beside a living one"
+    await app.store.write(crashed(RunState.RUNNING, -1, suspects[:1]))
+    assert await due() == {clean, suspects[0]}, "a holder that stands still blocks every suspect for ever"
+    await app.close()

@@ -86,8 +86,10 @@ class LocalRunner:
         left = list(self._tasks)
         await asyncio.gather(*self._tasks.values(), *self._loops, return_exceptions=True)
         for run in left:  # cut off by us: no crash, and free for whoever comes next
-            with contextlib.suppress(StoreError):
+            try:
                 await self._store.write(partial(runs.requeue, run=run, worker=self._worker))
+            except StoreError:
+                log.warning("run %s could not be let go of; the next process takes it up", run, exc_info=True)
         if self._lock is not None:
             self._lock.release()
         if self._name is not None:

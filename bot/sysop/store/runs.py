@@ -135,15 +135,16 @@ def due(conn: Connection, limit: int = 64) -> tuple[list[str], int | None]:
     rows = conn.execute(query.limit(limit)).all()
     ids = [row.id for row in rows if row.attempt <= _PATIENCE]
     suspects = [row.id for row in rows if row.attempt > _PATIENCE]
-    if suspects and not _suspect_runs(conn):
+    if suspects and not _suspect_runs(conn, now):
         ids.append(suspects[0])
     waits = select(t.run.c.wake_at).where(t.run.c.state == RunState.WAITING, t.run.c.wake_at > now)
     return ids, conn.scalar(waits.order_by(t.run.c.wake_at).limit(1))
 
 
-def _suspect_runs(conn: Connection) -> bool:
-    running = and_(t.run.c.state == RunState.RUNNING, t.run.c.attempt > _PATIENCE)
-    return conn.scalar(select(t.run.c.id).where(running).limit(1)) is not None
+def _suspect_runs(conn: Connection, now: int) -> bool:
+    """Tell whether somebody living works on such a run; one whose lease is over may be taken from its holder."""
+    held = and_(t.run.c.state == RunState.RUNNING, t.run.c.lease_until >= now, t.run.c.attempt > _PATIENCE)
+    return conn.scalar(select(t.run.c.id).where(held).limit(1)) is not None
 
 
 def claim(tx: Tx, run: str, worker: str) -> Run | None:
