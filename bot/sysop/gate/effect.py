@@ -75,9 +75,10 @@ class EffectStage:
         runs.hold(tx, run.id, run.fence)
         if mode.read_locked(tx).paused:
             raise paused()
+        now = tx.now()  # read before the check: the stamp of what began in time is never past the time
         if row.approval and (gone := lapsed(tx, run, bound, row.approval, self._desk.policy, self._roles_of)):
             return gone
-        if not effects.move(tx, run.id, row.call, EffectState.INTENT, EffectState.EXECUTING, started_at=tx.now()):
+        if not effects.move(tx, run.id, row.call, EffectState.INTENT, EffectState.EXECUTING, started_at=now):
             raise ReplayMismatch(f"call {row.call} of run {run.id} was begun by somebody else")
         tx.audit(run.id, "effect.executing", GATE, call=row.call, action=row.action, key=row.idem_key)
         return None
