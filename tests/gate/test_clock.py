@@ -7,10 +7,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from gate.kit import Attack, dies_at
 from scale import size
 from sysop.model import ApprovalState
+from sysop.store import approvals, audit
+from sysop.store import tables as t
 from sysop.store.store import Store
 
 HOUR = 3_600_000
@@ -59,6 +62,14 @@ class Clock:
         return self.time
 
 
+class Ticking(Clock):
+    """A clock that goes on by a millisecond at every look, so that a unit sees time pass between two statements."""
+
+    def __call__(self) -> int:
+        self.time += 1
+        return self.time
+
+
 @pytest.fixture
 def clock() -> Clock:
     return Clock()
@@ -92,6 +103,36 @@ async def test_people_answer_in_time_or_not_at_all(
     assert (counted.counted, counted.state) == (False, ApprovalState.EXPIRED)
     await sqlite_gate.advance(asked.run)
     assert "expired: nobody answered in time" in await sqlite_gate.told(asked.run)
+
+
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
+async def test_what_is_decided_in_the_last_millisecond_is_not_stamped_late(
+    attack: Callable[..., Attack], url: str
+) -> None:
+    """The check of a deadline and what is written down of it are one reading of the clock."""
+    clock = Ticking()
+    gate, counted = attack(store=Store.open(url, clock=clock)), 0
+    for before in range(1, 13):
+        asked = await gate.ask("append", {"name": f"t{before}"})
+        clock.time = asked.approve_by - before
+        counted += (await gate.vote(asked)).counted
+        given = await gate.load(asked.id)
+        if given.execute_by is not None:
+            clock.time = given.execute_by - 2 * before
+            await gate.advance(given.run)
+    assert 0 < counted < 12
+    deadlines = {a.id: a for a in await gate.app.store.read(lambda conn: approvals.listed(conn, pending_only=False))}
+    for entry in await gate.app.store.read(audit.entries):
+        mine = deadlines.get(entry.chain.partition(":")[2])
+        if entry.kind == "approval.approved" and mine is not None:
+            assert entry.ts < mine.approve_by
+        if entry.kind == "approval.consumed" and mine is not None:
+            assert entry.ts < (mine.execute_by or 0)
+    begun = await gate.app.store.read(
+        lambda conn: conn.execute(select(t.effect).where(t.effect.c.started_at.is_not(None))).all()
+    )
+    assert 0 < len(begun) < counted
+    assert all(row.started_at < (deadlines[row.approval].execute_by or 0) for row in begun)
 
 
 @pytest.mark.parametrize("url", ["sqlite"], indirect=True)

@@ -87,7 +87,12 @@ def request(tx: Tx, run: Run, bound: Bound, decision: Decision, asked: Asked) ->
         created_at=now,
         **values,
     )
-    facts = {"run": run.id, "call": bound.call.id, "approve_by": approve_by, "execute_within": decision.execute_within}
+    facts: dict[str, Any] = {
+        "run": run.id,
+        "call": bound.call.id,
+        "approve_by": approve_by,
+        "execute_within": decision.execute_within,
+    }
     tx.audit(rows.chain(approval), "approval.requested", "service:gate", **facts, **values)
     tx.audit(
         run.id,
@@ -113,10 +118,10 @@ def required(approval: Approval) -> ApprovalRequired:
     )
 
 
-def check_open(tx: Tx, approval: Approval) -> Approval:
-    """Return the approval as it is now, expired if its time is up."""
+def check_open(tx: Tx, approval: Approval, now: int) -> Approval:
+    """Return the approval as it is now, expired if its time is up. What follows from it is stamped with that time."""
     deadline = approval.approve_by if approval.state is ApprovalState.PENDING else approval.execute_by
-    if approval.state in rows.OPEN and deadline is not None and tx.now() >= deadline:
+    if approval.state in rows.OPEN and deadline is not None and now >= deadline:
         close(
             tx,
             approval,
@@ -170,14 +175,16 @@ def vote(
     """
     if not rows.first_delivery(tx, delivery):
         return Counted(False, rows.load(tx.conn, approval_id).state, "this click was handled already")
-    approval = check_open(tx, rows.lock(tx, approval_id))
+    approval, now = rows.lock(tx, approval_id), tx.now()
+    approval = check_open(tx, approval, now)
     problem = _problem(approval, actor, digest, roles_of)
-    if problem is None and not rows.add_vote(tx, approval_id, actor.id, approve, reason, tx.now()):
+    if problem is None and not rows.add_vote(tx, approval_id, actor.id, approve, reason, now):
         problem = "you have voted already"
     tx.audit(
         rows.chain(approval_id),
         "approval.voted",
         actor.id,
+        ts=now,
         run=approval.run,
         call=approval.call,
         approve=approve,
@@ -191,7 +198,7 @@ def vote(
     if not approve:
         close(tx, approval, ApprovalState.DENIED, actor.id, reason)
         return Counted(True, ApprovalState.DENIED, "denied")
-    return _count(tx, approval, roles_of)
+    return _count(tx, approval, roles_of, now)
 
 
 def _problem(approval: Approval, actor: Actor, digest: str | None, roles_of: RolesOf) -> str | None:
@@ -217,17 +224,18 @@ def supporters(approval: Approval, requesters: tuple[str, ...], roles_of: RolesO
     )
 
 
-def _count(tx: Tx, approval: Approval, roles_of: RolesOf) -> Counted:
+def _count(tx: Tx, approval: Approval, roles_of: RolesOf, now: int) -> Counted:
     approval = rows.load(tx.conn, approval.id)
     have = len(supporters(approval, approval.requesters, roles_of))
     if have < approval.count:
         return Counted(True, approval.state, f"{have} of {approval.count} approvals")
-    execute_by = tx.now() + approval.execute_within
+    execute_by = now + approval.execute_within
     rows.move(tx, approval.id, ApprovalState.PENDING, ApprovalState.APPROVED, execute_by=execute_by)
     tx.audit(
         rows.chain(approval.id),
         "approval.approved",
         "service:gate",
+        ts=now,
         run=approval.run,
         call=approval.call,
         digest=approval.digest,
@@ -240,7 +248,8 @@ def _count(tx: Tx, approval: Approval, roles_of: RolesOf) -> Counted:
 
 def revoke(tx: Tx, approval_id: str, actor: Actor, reason: str, roles_of: RolesOf) -> Counted:
     """Take an approval back before it is used: its requesters may, and whoever may approve it."""
-    approval = check_open(tx, rows.lock(tx, approval_id))
+    approval = rows.lock(tx, approval_id)
+    approval = check_open(tx, approval, tx.now())
     if approval.state not in rows.OPEN:
         return Counted(False, approval.state, f"the approval is {approval.state} already")
     if actor.id not in approval.requesters and not roles_of(actor.id) & set(approval.roles):

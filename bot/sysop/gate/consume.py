@@ -81,7 +81,8 @@ def _overlap(tx: Tx, bound: Bound) -> str | None:
 
 
 def _use(tx: Tx, wish: Consume, approval: Approval) -> CallError | None:
-    fresh = life.check_open(tx, approvals.lock(tx, approval.id))
+    locked, now = approvals.lock(tx, approval.id), tx.now()
+    fresh = life.check_open(tx, locked, now)
     if fresh.state is not ApprovalState.APPROVED or fresh.digest != approval.digest:
         return life.refusal(fresh)
     requesters = life.requesters_now(tx, wish.run.id)
@@ -96,6 +97,7 @@ def _use(tx: Tx, wish: Consume, approval: Approval) -> CallError | None:
         approvals.chain(fresh.id),
         "approval.consumed",
         "service:gate",
+        ts=now,
         run=fresh.run,
         call=fresh.call,
         digest=fresh.digest,
@@ -104,13 +106,13 @@ def _use(tx: Tx, wish: Consume, approval: Approval) -> CallError | None:
     return None
 
 
-def lapsed(tx: Tx, run: Run, bound: Bound, approval: str, policy: str, roles_of: RolesOf) -> str | None:
-    """Return why an effect intended under this approval must not begin any more.
+def lapsed(tx: Tx, run: Run, bound: Bound, approval: str, policy: str, roles_of: RolesOf, now: int) -> str | None:
+    """Return why an effect intended under this approval must not begin at `now` any more.
 
     Between the intent and the call lies a crash or a pause of any length: what was true then must be true still.
     """
     used = approvals.load(tx.conn, approval)
-    if tx.now() >= (used.execute_by or 0):
+    if now >= (used.execute_by or 0):
         return f"the time to use approval {approval} ran out"
     requesters = life.requesters_now(tx, run.id)
     if life.Asked(requesters, used.preview, used.precondition, policy).digest(bound, run.id) != used.digest:

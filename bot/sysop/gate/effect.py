@@ -75,12 +75,12 @@ class EffectStage:
         runs.hold(tx, run.id, run.fence)
         if mode.read_locked(tx).paused:
             raise paused()
-        now = tx.now()  # read before the check: the stamp of what began in time is never past the time
-        if row.approval and (gone := lapsed(tx, run, bound, row.approval, self._desk.policy, self._roles_of)):
+        now = tx.now()  # one reading for the check and the stamps: what began in time is never stamped late
+        if row.approval and (gone := lapsed(tx, run, bound, row.approval, self._desk.policy, self._roles_of, now)):
             return gone
         if not effects.move(tx, run.id, row.call, EffectState.INTENT, EffectState.EXECUTING, started_at=now):
             raise ReplayMismatch(f"call {row.call} of run {run.id} was begun by somebody else")
-        tx.audit(run.id, "effect.executing", GATE, call=row.call, action=row.action, key=row.idem_key)
+        tx.audit(run.id, "effect.executing", GATE, ts=now, call=row.call, action=row.action, key=row.idem_key)
         return None
 
     async def _settle(self, run: Run, bound: Bound, row: Effect, doubt: str | None = None) -> Effect:
@@ -172,8 +172,18 @@ class EffectStage:
                 for before in dict.fromkeys((row.state, EffectState.EXECUTING))
             ):
                 raise ReplayMismatch(f"call {row.call} of run {run.id} was ended by somebody else")
-            facts = {"result": result, "error": error, "note": note, "key": row.idem_key}
-            tx.audit(run.id, f"effect.{state}", GATE, call=row.call, action=row.action, risk=row.risk, **facts)
+            tx.audit(
+                run.id,
+                f"effect.{state}",
+                GATE,
+                call=row.call,
+                action=row.action,
+                risk=row.risk,
+                result=result,
+                error=error,
+                note=note,
+                key=row.idem_key,
+            )
             runs.progressed(tx, run.id)
             return effects.find(tx.conn, run.id, row.call)
 

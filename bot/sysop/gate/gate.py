@@ -181,7 +181,8 @@ class Gate:
 
     def _open(self, tx: Tx, run: Run, approval: Approval) -> Approval:
         runs.hold(tx, run.id, run.fence)
-        return life.check_open(tx, approvals.lock(tx, approval.id))
+        locked = approvals.lock(tx, approval.id)
+        return life.check_open(tx, locked, tx.now())
 
     def _void(self, tx: Tx, run: Run, approval: Approval, reason: str) -> None:
         runs.hold(tx, run.id, run.fence)
@@ -266,8 +267,18 @@ class Gate:
         )
         effects.add(tx, **asdict(row), fence=run.fence, provider_id=bound.call.provider_id)
         runs.progressed(tx, run.id)
-        facts = {"args": bound.canonical, "rule": rule, "policy": self._desk.policy, "error": done.error}
-        tx.audit(run.id, f"effect.{state}", GATE, call=row.call, action=row.action, risk=row.risk, **facts)
+        tx.audit(
+            run.id,
+            f"effect.{state}",
+            GATE,
+            call=row.call,
+            action=row.action,
+            risk=row.risk,
+            args=bound.canonical,
+            rule=rule,
+            policy=self._desk.policy,
+            error=done.error,
+        )
         return row
 
 

@@ -90,8 +90,15 @@ class Lifecycle:
         placed = self._correlator.place(alert, live)
         whole = incidents[placed.incident] if placed.incident else self._open(tx, alert)
         rows.add_alert(tx, alert, whole.id, placed.reason)
-        facts = {"alert": alert.name, "service": alert.service, "fingerprint": alert.fingerprint}
-        tx.audit(rows.chain(whole.id), "incident.joined", ALERTS.id, reason=placed.reason, **facts)
+        tx.audit(
+            rows.chain(whole.id),
+            "incident.joined",
+            ALERTS.id,
+            reason=placed.reason,
+            alert=alert.name,
+            service=alert.service,
+            fingerprint=alert.fingerprint,
+        )
         added = (alert.service,) if alert.service and alert.service not in whole.services else ()
         whole = replace(
             whole,

@@ -78,10 +78,13 @@ class Tx:
         self.floor = max(self.floor, clock())
         return self.floor
 
-    def audit(self, chain: str, kind: str, actor: str, **facts: Any) -> AuditEntry:
-        """Append one entry to a chain, redacted, linked and durable with the rest of the unit."""
+    def audit(self, chain: str, kind: str, actor: str, *, ts: int | None = None, **facts: Any) -> AuditEntry:
+        """Append one entry to a chain, redacted, linked and durable with the rest of the unit.
+
+        `ts` is the time a deadline was checked at, where one was: what was decided in time is never stamped late.
+        """
         seq, prev = self.heads.get(chain) or self._head(chain)
-        ts = self.now()
+        ts = self.now() if ts is None else ts
         body = _body(chain, seq + 1, kind, actor, ts, facts)
         digest = entry_hash(prev, body.encode())
         key = self._append(body, prev, digest)
