@@ -7,7 +7,6 @@ import contextlib
 import logging
 import sqlite3
 from collections.abc import Awaitable, Callable, Sequence
-from functools import partial
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -86,10 +85,7 @@ class LocalRunner:
         left = list(self._tasks)
         await asyncio.gather(*self._tasks.values(), *self._loops, return_exceptions=True)
         for run in left:  # cut off by us: no crash, and free for whoever comes next
-            try:
-                await self._store.write(partial(runs.requeue, run=run, worker=self._worker))
-            except StoreError:
-                log.warning("run %s could not be let go of; the next process takes it up", run, exc_info=True)
+            await self._let_go(run)
         if self._lock is not None:
             self._lock.release()
         if self._name is not None:
@@ -125,11 +121,16 @@ class LocalRunner:
         except StoreError:
             log.exception("run %s could not go on; it is tried again", run)
             await asyncio.sleep(1.0)
-            with contextlib.suppress(StoreError):
-                await self._store.write(lambda tx: runs.requeue(tx, run, self._worker))
+            await self._let_go(run)
         finally:
             self._tasks.pop(run, None)
             self._wake.set()
+
+    async def _let_go(self, run: str) -> None:
+        try:
+            await self._store.write(lambda tx: runs.requeue(tx, run, self._worker))
+        except StoreError:
+            log.warning("run %s could not be let go of; it is free when its lease is over", run, exc_info=True)
 
     async def _watch(self) -> None:
         """See other processes' commits: SQLite's data_version costs microseconds to read."""
