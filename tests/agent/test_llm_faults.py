@@ -243,7 +243,7 @@ def test_without_the_extra_the_start_says_what_to_install(
     tmp_path: Path, sqlite: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "pydantic_ai", None)
-    with pytest.raises(SettingsError, match=r"pip install 'sysop\[llm\]'"):
+    with pytest.raises(SettingsError, match=r"pip install -e '\.\[llm\]'"):
         bench.build(tmp_path, sqlite, llm={"model": "openai:x"})
 
 

@@ -9,6 +9,7 @@ import os
 import re
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,22 @@ def test_an_export_that_does_not_fit_leaves_nothing_behind(shell: Shell) -> None
     assert not [file for file in shell.folder.iterdir() if file.name.startswith("log.jsonl")]
     nowhere = shell("audit", "export", "nowhere/log.jsonl")
     assert (nowhere.code, "nowhere/log.jsonl cannot be written: No such" in nowhere.err) == (1, True)
+
+
+def test_an_export_into_a_pipe_or_through_a_link_replaces_neither(shell: Shell) -> None:
+    shell("run", "toy.read")
+    whole = shell("audit", "export").out
+    pipe, link = shell.folder / "pipe", shell.folder / "link.jsonl"
+    os.mkfifo(pipe)
+    link.symlink_to(shell.folder / "real.jsonl")
+    got: list[str] = []
+    reader = threading.Thread(target=lambda: got.append(pipe.read_text()))
+    reader.start()
+    assert shell("audit", "export", "pipe").code == 0
+    reader.join(10)
+    assert (got, pipe.is_fifo()) == ([whole], True)
+    assert shell("audit", "export", "link.jsonl").code == 0
+    assert (link.is_symlink(), (shell.folder / "real.jsonl").read_text()) == (True, whole)
 
 
 @pytest.mark.parametrize("words", ["audit export", "audit show", "runs --json"])

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import multiprocessing
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ import pytest
 from sqlalchemy import update
 
 import bench
+from sysop.api import Action, Context, Reconciled, Risk, action, hookimpl
+from sysop.app import App
 from sysop.extension import Toolbox
 from sysop.model import Actor, Conclusion, Origin, Request, Run, RunState
 from sysop.store import runs
@@ -34,12 +37,38 @@ class Harmless:
         return Conclusion("fine", resolved=True)
 
 
+async def _never_there(ctx: Context, args: Any) -> Reconciled:
+    return Reconciled("not_done", "nothing is there")
+
+
+@action(risk=Risk.CHANGE, reconcile=_never_there, timeout=timedelta(milliseconds=20))
+async def pull(ctx: Context) -> str:
+    """Kill the process that does it, every time."""
+    os._exit(9)
+
+
+class Grenade:
+    """A plugin whose one effect kills its process, and which says afterwards that nothing happened."""
+
+    @hookimpl
+    def register_actions(self) -> Iterable[Action]:
+        return [pull]
+
+
+FREE = {"rules": [{"name": "free", "match": {"risk": ["change"]}, "then": "allow"}]}
+
+
+def _open(folder: Path, url: str) -> App:
+    planners = {"bomb": Bomb, "harmless": Harmless}
+    return bench.build(folder, url, planners=planners, plugins={"grenade": Grenade()}, policy=FREE)
+
+
 def _live(folder: Path, url: str) -> None:
     asyncio.run(_until_over(folder, url))
 
 
 async def _until_over(folder: Path, url: str) -> None:
-    app = bench.build(folder, url, planners={"bomb": Bomb, "harmless": Harmless})
+    app = _open(folder, url)
     await app.begin()
     try:
         async with asyncio.timeout(30):
@@ -57,10 +86,14 @@ async def _until_over(folder: Path, url: str) -> None:
 
 
 @pytest.mark.timeout(300)
-async def test_a_run_that_kills_every_process_is_given_up_and_others_are_done(url: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("how", [{"planner": "bomb"}, {"action": "grenade.pull"}], ids=["planner", "effect"])
+async def test_a_run_that_kills_every_process_is_given_up_and_others_are_done(
+    url: str, tmp_path: Path, how: dict[str, Any]
+) -> None:
     bench.upgrade(url)
-    app = bench.build(tmp_path, url, planners={"bomb": Bomb, "harmless": Harmless})
-    bomb = await app.service.submit(Request(ANN, Origin.ASKED, "test", "boom", planner="bomb"))
+    app = _open(tmp_path, url)
+    wish = Request(ANN, Origin.ASKED, "test", "boom", **how)
+    bomb = await app.service.submit(wish)
     other = await app.service.submit(Request(ANN, Origin.ASKED, "test", "fine", planner="harmless"))
     deaths = 0
     while True:

@@ -42,6 +42,9 @@ class Target:
     def post(self, path: str, key: str) -> tuple[int, str]:
         if path == "/refuse":
             return 409, "no"
+        if path.startswith("/gateway/"):  # the target has done it, and what stands before it gave up waiting
+            self.done.append(key)
+            return int(path.rpartition("/")[2]), "gateway"
         self.arrived.set()
         if path == "/slow":
             time.sleep(TRAVEL_S)
@@ -95,7 +98,7 @@ async def found(ctx: Context, args: Any) -> Reconciled:
 
 async def _post(ctx: Context, path: str) -> Any:
     answer = await ctx.http.request("POST", f"{ctx.settings.address}{path}", json={"key": ctx.key})
-    if answer.status == 409:
+    if answer.status == 409 or path.startswith("/gateway/"):
         raise ActionFailed("the target refused")
     return answer.json()
 
@@ -147,6 +150,18 @@ async def change_then_asked(ctx: Context, step: str) -> str:
 
 
 @action(risk=Risk.CHANGE, timeout=TIMEOUT)
+async def only(ctx: Context, path: str) -> str:
+    """Make one change; whatever is not success is called a refusal, as a careless plugin would."""
+    return str(await _post(ctx, path))
+
+
+@action(risk=Risk.CHANGE, timeout=TIMEOUT, reconcile=found)
+async def only_asked(ctx: Context, path: str) -> str:
+    """Do the same; the target can be asked."""
+    return str(await _post(ctx, path))
+
+
+@action(risk=Risk.CHANGE, timeout=TIMEOUT)
 async def look_then(ctx: Context, step: str) -> str:
     """Look, fail to reach somebody, then go on."""
     await ctx.http.request("GET", f"{ctx.settings.address}/find")
@@ -169,7 +184,7 @@ class Far:
 
     @hookimpl
     def register_actions(self) -> Iterable[Action]:
-        return [asked, trusted, change_then, change_then_asked, look_then, query_then]
+        return [asked, trusted, change_then, change_then_asked, only, only_asked, look_then, query_then]
 
     @hookimpl
     def register_settings(self) -> type[BaseModel]:
@@ -299,6 +314,19 @@ async def test_a_plugin_s_own_word_that_nothing_happened_counts(far: Callable[[]
     row = await gate.row(run)
     assert row is not None
     assert (row.state, row.error, target.done) == ("failed", "the target refused", [])
+
+
+@pytest.mark.parametrize("status", [502, 503, 504, 408])
+async def test_a_refusal_by_something_that_gave_up_waiting_is_doubt(
+    far: Callable[[], Attack], target: Target, status: int
+) -> None:
+    gate = far()
+    run = await gate.submit("far.only", {"path": f"/gateway/{status}"})
+    asked = await gate.submit("far.only_asked", {"path": f"/gateway/{status}"})
+    await gate.work()
+    assert await gate.state(run) == "unknown"
+    assert await gate.state(asked) == "done"
+    assert sorted(target.done) == sorted([f"{run}:call", f"{asked}:call"])
 
 
 async def test_a_read_that_asks_by_post_can_make_do_without_an_answer(far: Callable[[], Attack]) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,10 @@ from hypothesis import strategies as st
 
 import bench
 from sysop.app import App
+from sysop.incidents import lifecycle
 from sysop.model import Alert, IncidentState
 from sysop.store import audit, incidents, runs
+from sysop.store.writer import Tx
 
 SERVICES = {
     "gateway": {"depends_on": ["checkout"]},
@@ -97,6 +100,31 @@ async def test_an_incident_has_one_run_however_many_deliveries_race(tmp_path: Pa
     assert len(all_runs) == len(rows) == len({i.run for i in rows})
     for app in apps:
         await app.close()
+
+
+async def test_a_storm_is_taken_in_pieces_that_are_smaller_the_longer_they_take(
+    tmp_path: Path, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Votes and the pause switch wait for one piece at most, however many alerts one incident has."""
+    app = build(tmp_path, url)
+    storm = [replace(alert("checkout", at=0), fingerprint=f"f{number}") for number in range(120)]
+    pieces: list[int] = []
+    take_some = lifecycle.Lifecycle._take_some
+
+    def counting(self: lifecycle.Lifecycle, tx: Tx, alerts: Sequence[Alert]) -> list[str]:
+        pieces.append(len(alerts))
+        return take_some(self, tx, alerts)
+
+    monkeypatch.setattr(lifecycle.Lifecycle, "_take_some", counting)
+    monkeypatch.setattr(lifecycle, "TURN_S", 1000.0)
+    await app.lifecycle.take(storm)
+    assert pieces == [50, 50, 20]
+    pieces.clear()
+    monkeypatch.setattr(lifecycle, "TURN_S", 0.0)
+    await app.lifecycle.take([replace(one, ends_at=T0 + 5000) for one in storm])
+    assert pieces == [50, *[1] * 70]
+    assert await found(app) == [("mitigated", "warning", ("checkout",), 120)]
+    await app.close()
 
 
 async def test_however_many_are_open_each_one_is_found_and_resolved(tmp_path: Path, url: str) -> None:

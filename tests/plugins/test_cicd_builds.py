@@ -89,6 +89,18 @@ async def test_a_build_is_waited_for_as_long_as_its_pipeline_may_take(company, l
     assert ("cannot be looked at" in answers[-1].detail) is not readable
 
 
+async def test_a_build_that_cannot_be_read_is_not_said_to_have_never_started(company, long_build, tmp_path):
+    spec = tmp_path / "cicd" / "builds" / long_build["id"] / "spec.json"
+    kept = spec.read_text()
+    spec.write_text("{")
+    company.at = long_build["created_at"] + 120_000
+    queued = {**long_build, "state": "queued", "started_at": None}
+    answer = await company.verify("cicd.trigger", queued, pipeline="sleep", parameters={"seconds": "30"})
+    spec.write_text(kept)
+    assert answer.state == "pending"
+    assert "cannot be looked at" in answer.detail
+
+
 @pytest.mark.parametrize("name", ["trigger", "deploy", "rollback"])
 def test_the_gate_waits_for_the_longest_build_that_settings_allow_and_for_the_readings_after_it(name):
     """The check gives up by itself; were the gate to give up before, a long build that is well would have failed."""

@@ -133,7 +133,7 @@ def _numbers(response: ModelResponse) -> Iterator[tuple[str, Numbered]]:
                 tool=call.tool_name,
                 provider_id=notes["provider_ids"].get(call.tool_call_id),
                 reason=reason,
-                release=notes["releases"].get(call.tool_name),
+                release=notes.get("releases", {}).get(call.tool_name),
                 withheld=position in notes.get("withheld", ()),
             ),
         )

@@ -18,7 +18,7 @@ from sysop.model import Conclusion, Outcome, Run
 from sysop.redact import redact
 from sysop.settings import LlmSettings
 
-MISSING: Final = "llm.model is set, but the model's library is not installed; run: pip install 'sysop[llm]'"
+MISSING: Final = "llm.model is set, but the model's library is not installed; in the checkout: pip install -e '.[llm]'"
 PREFIX: Final = "fallback."
 
 

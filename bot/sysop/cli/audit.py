@@ -126,22 +126,35 @@ async def export(file: Path | None) -> None:
 
 
 def _write(conn: Connection, file: Path) -> int:
-    """Write beside the file and rename, so that a broken export never looks like a whole one."""
-    part = file.with_name(f"{file.name}.part")
-    count = 0
+    """Write beside the file and rename, so that a broken export never looks like a whole one.
+
+    What is no file, such as a pipe, is written into: putting a file in its place would do harm.
+    """
+    place = file.resolve()
+    whole = not place.exists() or place.is_file()
+    part = place.with_name(f"{place.name}.part") if whole else place
     try:
-        with part.open("w", encoding="utf-8") as target:
-            for line in log.export(conn):
-                target.write(f"{line}\n")
-                count += 1
-            target.flush()
-            os.fsync(target.fileno())
-        part.replace(file)
+        count = _write_lines(conn, part, sync=whole)
+        if whole:
+            part.replace(place)
     except OSError as bad:
-        with contextlib.suppress(OSError):
-            part.unlink()
+        if whole:
+            with contextlib.suppress(OSError):
+                part.unlink()
         told = f"{file} cannot be written: {bad.strerror}; name a place where there is room and that is yours to write"
         raise click.ClickException(told) from None
+    return count
+
+
+def _write_lines(conn: Connection, place: Path, *, sync: bool) -> int:
+    count = 0
+    with place.open("w", encoding="utf-8") as target:
+        for line in log.export(conn):
+            target.write(f"{line}\n")
+            count += 1
+        target.flush()
+        if sync:
+            os.fsync(target.fileno())
     return count
 
 

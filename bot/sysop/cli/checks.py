@@ -204,7 +204,7 @@ def _llm(app: App) -> Found:
     if llm.model is None:
         return Found("llm", "note", "none; runbooks do the work", "optional: set llm.model and llm.key")
     if importlib.util.find_spec("pydantic_ai") is None:
-        fix = "pip install 'sysop[llm]'"
+        fix = "in the checkout: pip install -e '.[llm]'"
         return Found("llm", "failed", f"{llm.model} is configured, and the extra llm is not installed", fix)
     if llm.key is not None and (problem := _unresolved(app, llm.key, "llm.key")):
         return Found("llm", "failed", problem, "set it where llm.key points")

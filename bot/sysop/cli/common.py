@@ -125,7 +125,7 @@ def message(bad: Exception) -> str:
     if isinstance(bad, OSError) and bad.filename:
         return f"{bad.filename}: {bad.strerror}; check the path and who may use it (you are user {os.getuid()})"
     if isinstance(bad, ModuleNotFoundError) and bad.name in _EXTRAS:
-        return f"{bad.name} is not installed; add it with: pip install 'sysop[{_EXTRAS[bad.name]}]'"
+        return f"{bad.name} is not installed; add it, in the checkout: pip install -e '.[{_EXTRAS[bad.name]}]'"
     return f"internal error: {type(bad).__name__}: {bad}; the same command with -vv shows where"
 
 

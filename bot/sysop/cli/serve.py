@@ -35,7 +35,7 @@ async def serve() -> None:
                 sources = ", ".join(sorted(app.settings.webhooks.tokens)) or "none, set webhooks.tokens to take alerts"
                 err.print(f"[bold green]ready[/] database {app.store.place}  webhooks {address}  sources: {sources}")
                 await told.wait()
-                err.print("draining: finishing or parking what runs")
+                err.print("draining: finishing or parking what runs; a second Ctrl-C ends it at once")
             finally:
                 app.set_ready(False)
                 await server.stop()
@@ -65,7 +65,12 @@ async def _warn(app: App) -> None:
 def _when_told() -> asyncio.Event:
     told = asyncio.Event()
     loop = asyncio.get_running_loop()
+
+    def tell(name: signal.Signals) -> None:
+        told.set()
+        loop.remove_signal_handler(name)  # the second one does what signals do
+
     for name in (signal.SIGTERM, signal.SIGINT):
         with contextlib.suppress(NotImplementedError):
-            loop.add_signal_handler(name, told.set)
+            loop.add_signal_handler(name, tell, name)
     return told

@@ -143,8 +143,8 @@ def refusal(approval: Approval) -> ActionRefused:
 
 
 def close(tx: Tx, approval: Approval, to: ApprovalState, actor: str, reason: str) -> bool:
-    """Move an open approval to a final state and wake its run; False when somebody was faster."""
-    if not rows.move(tx, approval.id, approval.state, to, closed_reason=reason):
+    """Move an open approval to a final state and wake its run; False when it is closed or somebody was faster."""
+    if approval.state not in rows.OPEN or not rows.move(tx, approval.id, approval.state, to, closed_reason=reason):
         return False
     tx.audit(rows.chain(approval.id), f"approval.{to}", actor, run=approval.run, call=approval.call, reason=reason)
     runs.wake(tx, approval.run, f"approval:{approval.id}")

@@ -68,6 +68,12 @@ class PluginHttp:
         self._allowed = frozenset(allowed)
         self._changes = changes
         self._sent = 0
+        self._broke = False
+
+    @property
+    def in_doubt(self) -> bool:
+        """Tell whether a changing request was answered by a failure that does not say whether it was carried out."""
+        return self._broke
 
     @property
     def changed(self) -> bool:
@@ -100,10 +106,13 @@ class PluginHttp:
     async def _change(self, url: str, send: Callable[[], Awaitable[Reply]]) -> Reply:
         self._sent += 1  # before it is sent: whoever cancels it cannot tell how far it came
         try:
-            return await send()
+            reply = await send()
         except (httpx2.ConnectError, httpx2.ConnectTimeout) as bad:
             self._sent -= 1
             raise self.problem(_unreachable(url, bad)) from bad
+        # A proxy before the target gives up sooner than the target does: its 502 or 504 says nothing of the change.
+        self._broke = self._broke or (self._changes and (reply.status >= 500 or reply.status == 408))
+        return reply
 
     async def _read(self, url: str, send: Callable[[], Awaitable[Reply]]) -> Reply:
         for attempt in range(_TRIES):

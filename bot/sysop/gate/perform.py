@@ -12,8 +12,9 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
-from sysop.actions import Action, Context
+from sysop.actions import Action
 from sysop.errors import ActionFailed, CallError
+from sysop.gate.context import CallContext
 from sysop.redact import redact, redact_value
 
 MAX_RESULT = 1_000_000
@@ -45,14 +46,18 @@ class Performed:
     error: str | None = None
 
 
-async def perform(action: Action, context: Context, args: BaseModel, known: Known) -> Performed:
-    """Run an action under its timeout. Only CallError promises that nothing happened; any other exception is doubt."""
+async def perform(action: Action, context: CallContext, args: BaseModel, known: Known) -> Performed:
+    """Run an action under its timeout. Only CallError promises that nothing happened; any other exception is doubt.
+
+    So is that promise where the target's own answer to a change was that of a broken server.
+    """
     given = {name: getattr(args, name) for name in type(args).model_fields}
     try:
         async with asyncio.timeout(action.timeout.total_seconds()):
             result = await action._perform(context, **given)
     except CallError as failed:
-        return Performed(Ending.FAILED, error=redact(str(failed), known()))
+        ending = Ending.DOUBT if context.http.in_doubt else Ending.FAILED
+        return Performed(ending, error=redact(str(failed), known()))
     except TimeoutError:
         return Performed(Ending.DOUBT, error=f"no answer within {action.timeout.total_seconds():g} s")
     except Exception as broken:  # an action may fail in any way; the ledger keeps the reason

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -17,6 +18,8 @@ from sysop.store.writer import Tx
 
 ALERTS = Actor("service:alerts")
 CHUNK = 50
+TURN_S = 0.05
+"""So long one piece of a storm should keep the writer, which votes and the pause switch wait for."""
 _SEVERITIES = ("none", "info", "warning", "error", "critical", "page")
 
 
@@ -47,10 +50,13 @@ class Lifecycle:
 
     async def take(self, alerts: Iterable[Alert]) -> Taken:
         """Store a delivery and everything that follows from it; durable on return."""
-        given = tuple(alerts)
+        left, size = tuple(alerts), CHUNK
         done: list[str] = []
-        for start in range(0, len(given), CHUNK):  # in pieces, so that votes and the pause switch get between
-            done += await self._store.write(partial(self._take_some, alerts=given[start : start + CHUNK]))
+        while left:
+            piece, left, began = left[:size], left[size:], time.monotonic()
+            done += await self._store.write(partial(self._take_some, alerts=piece))
+            took = max(time.monotonic() - began, 0.001)
+            size = max(1, min(CHUNK, int(len(piece) * TURN_S / took)))
         return Taken(done.count("new"), done.count("ended"), done.count("known"))
 
     def _take_some(self, tx: Tx, alerts: Sequence[Alert]) -> list[str]:
@@ -82,7 +88,9 @@ class Lifecycle:
         if alert.ends_at is None or alert.ends_at == stored.ends_at:
             return "known"  # a firing that arrives after its end changes nothing
         rows.end_alert(tx, alert)
-        incidents[incident] = _settle(tx, rows.load(tx.conn, incident))
+        whole = incidents.get(incident) or rows.load(tx.conn, incident)
+        members = tuple(replace(one, ends_at=alert.ends_at) if _same(one, alert) else one for one in whole.alerts)
+        incidents[incident] = _settle(tx, replace(whole, alerts=members))
         return "ended"
 
     def _join(self, tx: Tx, alert: Alert, incidents: dict[str, Incident]) -> None:
@@ -135,6 +143,10 @@ class Lifecycle:
         if rows.give_run(tx, incident, run):
             runs.defer(tx, run, "alerts:settle", tx.now() + int(self._settings.triage_after_seconds * 1000))
         return run
+
+
+def _same(one: Alert, other: Alert) -> bool:
+    return (one.starts_at, one.fingerprint, one.source) == (other.starts_at, other.fingerprint, other.source)
 
 
 def _settle(tx: Tx, incident: Incident) -> Incident:

@@ -182,8 +182,12 @@ def hold(tx: Tx, run: str, fence: int, *, even_if_cancelled: bool = False) -> No
 def park(tx: Tx, run: str, fence: int, waiting_for: str, wake_at: int | None) -> None:
     """Let go of a run that waits; it is due at once if what it waits for came while it was still running."""
     hold(tx, run, fence)
-    progressed(tx, run)
-    if _happened(tx, run, waiting_for.split()):
+    reasons = waiting_for.split()
+    if all(reason.startswith("settle:") for reason in reasons):
+        _no_step(tx, run)
+    else:
+        progressed(tx, run)
+    if _happened(tx, run, reasons):
         _let_go(tx, run, state=RunState.QUEUED)
     else:
         _let_go(tx, run, state=RunState.WAITING, waiting_for=waiting_for, wake_at=wake_at)
@@ -212,6 +216,12 @@ def requeue(tx: Tx, run: str, worker: str) -> None:
 def progressed(tx: Tx, run: str) -> None:
     """Note a step forward: `attempt` counts the claims since the last one, all but one of which ended in a crash."""
     tx.conn.execute(update(t.run).where(t.run.c.id == run).values(attempt=0))
+
+
+def _no_step(tx: Tx, run: str) -> None:
+    """Note a claim that ended well and moved nothing: it waits to find out what the process died over."""
+    counted = (t.run.c.id == run) & (t.run.c.attempt > 0)
+    tx.conn.execute(update(t.run).where(counted).values(attempt=t.run.c.attempt - 1))
 
 
 def end(tx: Tx, run: str, state: RunState, conclusion: Mapping[str, Any], actor: str) -> None:

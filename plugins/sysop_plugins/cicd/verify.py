@@ -56,7 +56,7 @@ async def _look(ctx: Context, started: Build) -> tuple[Build, Verification]:
     except CallError as failed:
         unread = f"{started.id} cannot be looked at: {failed}"
     ended = None if unread else _judge_build(build)
-    return build, ended or _still(ctx, build, unread or f"{build.id} is {build.state}")
+    return build, ended or _still(ctx, build, unread)
 
 
 def _judge_build(build: Build) -> Verification | None:
@@ -65,10 +65,11 @@ def _judge_build(build: Build) -> Verification | None:
     return Verification("failed", f"{build.id} {build.state}: {build.reason}") if build.finished else None
 
 
-def _still(ctx: Context, build: Build, detail: str) -> Verification:
-    """Wait for a build's end for as long as its pipeline may take, and no longer."""
+def _still(ctx: Context, build: Build, unread: str) -> Verification:
+    """Wait for a build's end for as long as its pipeline may take, and no longer. `unread` says why nobody knows it."""
+    detail = unread or f"{build.id} is {build.state}"
     age = timedelta(milliseconds=ctx.now() - build.created_at)
-    if build.started_at is None and age > _NEVER_STARTED:
+    if not unread and build.started_at is None and age > _NEVER_STARTED:
         return Verification("failed", f"{build.id} was never started")
     settings: Settings = ctx.settings
     allowed = timedelta(seconds=settings.timeout_of(build.pipeline))

@@ -15,7 +15,17 @@ from pathlib import Path
 
 from sysop.api import ActionFailed, InvalidCall
 from sysop_plugins.cicd import local_build
-from sysop_plugins.cicd.local.records import Record, Spec, build_id, create, folder_of, folders, read
+from sysop_plugins.cicd.local.records import (
+    Record,
+    Spec,
+    build_id,
+    create,
+    folder_of,
+    folders,
+    make_lock,
+    make_root,
+    read,
+)
 from sysop_plugins.cicd.provider import Build, Deploy, Found, Live, Pipeline, Rollout
 from sysop_plugins.cicd.settings import PLACEHOLDER, PipelineSettings, Settings
 
@@ -95,7 +105,7 @@ class LocalProvider:
     def _start(self, key: str, name: str, parameters: Mapping[str, str], by: str, change: str) -> Record:
         pipeline = self._pipeline(name)
         _check_values(name, pipeline, parameters)
-        self._root.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_root(self._root)
         if pipeline.deploys:
             with _locked(self._root / ".claims"):  # two deploys of a service must not both find the place free
                 record = self._claim(key, name, parameters, by, change)
@@ -280,7 +290,8 @@ def _abandon(folder: Path, reason: str) -> bool:
 
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
-    descriptor = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
+    make_lock(path)
+    descriptor = os.open(path, os.O_RDWR)
     try:
         deadline = time.monotonic() + _LOCK_WAIT
         while not _take(descriptor):

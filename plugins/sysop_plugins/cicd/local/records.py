@@ -6,8 +6,9 @@ import fcntl
 import hashlib
 import os
 import re
+import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeVar
@@ -120,6 +121,29 @@ def folders(root: Path) -> Iterator[Path]:
     """Yield every build's folder, in no order."""
     if root.is_dir():
         yield from (f for f in root.iterdir() if _ID.fullmatch(f.name))
+
+
+def make_root(root: Path) -> None:
+    """Make the folder of builds as the folder around it is: for this user alone, or for a group that shares it."""
+    if not root.is_dir():
+        root.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        mode = 0o2770 if _is_shared(root.parent) else 0o700
+        with suppress(FileExistsError):
+            root.mkdir(mode=mode)
+            root.chmod(mode)  # the umask has taken the group's rights away
+
+
+def make_lock(path: Path) -> None:
+    """Make an empty file to lock, once, for whoever may write in its folder."""
+    mode = 0o660 if _is_shared(path.parent) else 0o600
+    with suppress(FileExistsError):
+        made = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, mode)
+        os.fchmod(made, mode)
+        os.close(made)
+
+
+def _is_shared(folder: Path) -> bool:
+    return stat.S_IMODE(folder.stat().st_mode) & 0o022 == 0o020
 
 
 def create(root: Path, spec: Spec) -> bool:
