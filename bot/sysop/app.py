@@ -82,9 +82,9 @@ class App:
             await self.runner.stop()
             raise
 
-    async def end(self) -> None:
-        """Drain and let go of everything `begin` took."""
-        await self.runner.stop()
+    async def end(self, hurry: asyncio.Event | None = None) -> None:
+        """Drain, until `hurry` at the latest, and let go of everything `begin` took."""
+        await self.runner.stop(hurry)
         self.host.stop(self.contexts.for_plugin)
 
     def webhooks(self) -> Starlette:
@@ -167,7 +167,7 @@ def build(
     store.observe([host.observe])
     secrets, http = Secrets(settings.secrets), HttpClient()
     contexts = Contexts(settings, host, secrets, http)
-    known = People(people or (lambda: settings.people))
+    known = People(people or (lambda: settings.people), store if settings.slack.on else None)
     policy = Policy(settings.policy)
     gate = Gate(store, host, policy, known, contexts, settings.budgets, probe)
     index = Index.load(

@@ -83,17 +83,22 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who does something. `id` is `person:NAME` for people in settings, else `os:UID` or `service:NAME`."""
+    """Who does something. `id` is `person:NAME` for people in settings, else `os:UID` or `service:NAME`.
+
+    Who writes in a chat and is nobody in the settings is `slack:TEAM.USER`. `accounts` are the ids by which a chat
+    surface knows the same person.
+    """
 
     id: str
     roles: frozenset[str] = frozenset()
     human: bool = False
     uid: int | None = None
+    accounts: tuple[str, ...] = ()
 
     @property
     def ids(self) -> tuple[str, ...]:
         """Return every id this actor is known by: who was nobody yesterday may be a person in the settings today."""
-        return tuple(dict.fromkeys((self.id, *(() if self.uid is None else (f"os:{self.uid}",)))))
+        return tuple(dict.fromkeys((self.id, *(() if self.uid is None else (f"os:{self.uid}",)), *self.accounts)))
 
     @property
     def name(self) -> str:
@@ -103,7 +108,10 @@ class Actor:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A wish from any surface. `action` and `args` name one call; otherwise a planner works on `text` or `incident`."""
+    """A wish from any surface. `action` and `args` name one call; otherwise a planner works on `text` or `incident`.
+
+    A `read_only` run can look and never change anything.
+    """
 
     actor: Actor
     origin: Origin
@@ -114,6 +122,8 @@ class Request:
     args: Mapping[str, Any] = field(default_factory=dict)
     planner: str | None = None
     runbook: str | None = None
+    conversation: str | None = None
+    read_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +151,17 @@ class Run:
     conclusion: Mapping[str, Any] | None
     created_at: int
     finished_at: int | None
+    conversation: str | None = None
+
+    @property
+    def over(self) -> bool:
+        """Tell whether the run has ended."""
+        return self.state in (RunState.DONE, RunState.FAILED, RunState.CANCELLED)
+
+    @property
+    def read_only(self) -> bool:
+        """Tell whether the run may look only."""
+        return bool(self.request.get("read_only"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,6 +295,9 @@ class Incident:
     run: str | None
     alerts: tuple[Alert, ...] = ()
     reasons: tuple[str, ...] = ()
+    opened_by: str | None = None
+    acknowledged_by: str | None = None
+    acknowledged_at: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

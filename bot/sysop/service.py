@@ -11,7 +11,7 @@ from sysop.gate.effect import close_open
 from sysop.gate.people import People
 from sysop.model import Actor, EffectState, Request, RunState
 from sysop.redact import redact_value
-from sysop.store import approvals, effects, mode, runs
+from sysop.store import approvals, effects, feedback, mode, runs
 from sysop.store.store import Store
 from sysop.store.writer import Tx
 
@@ -44,6 +44,7 @@ class Service:
         self, approval: str, actor: Actor, approve: bool, reason: str = "", *, delivery: str, digest: str | None = None
     ) -> Counted:
         """Count one person's answer. `delivery` names the click, `digest` is what the person was shown, if known."""
+        await self._know(actor, approval)
         return await self._store.write(
             lambda tx: life.vote(
                 tx,
@@ -59,10 +60,20 @@ class Service:
 
     async def revoke(self, approval: str, actor: Actor, reason: str = "") -> Counted:
         """Take an approval back before it is used."""
+        await self._know(actor)
         return await self._store.write(lambda tx: life.revoke(tx, approval, actor, reason, self._people.roles_of))
+
+    async def _know(self, actor: Actor, approval: str | None = None) -> None:
+        """Make sure that what is known of everybody whose word counts is fresh."""
+        voters: tuple[str, ...] = ()
+        if approval is not None:
+            votes = (await self._store.read(lambda conn: approvals.load(conn, approval))).votes
+            voters = tuple(vote.approver for vote in votes)
+        await self._people.refresh((actor.id, *voters))
 
     async def cancel(self, run_id: str, actor: Actor, reason: str = "") -> str:
         """Stop a run: at once if it waits, else at its next step. An effect under way is never killed midway."""
+        await self._know(actor)
 
         def unit(tx: Tx) -> str:
             run = runs.lock(tx, run_id)
@@ -95,6 +106,16 @@ class Service:
             tx.audit(run, "effect.resolved", actor.id, call=call, state=state, reason=reason)
             runs.wake(tx, run, f"unknown:{call}")
 
+        await self._know(actor)
+        await self._store.write(unit)
+
+    async def feedback(self, run: str, actor: Actor, helpful: bool, text: str = "") -> None:
+        """Store what a person thinks of a run's answer; the newest word of each counts."""
+
+        def unit(tx: Tx) -> None:
+            runs.lock(tx, run)
+            feedback.give(tx, run, actor.id, helpful, text)
+
         await self._store.write(unit)
 
     async def pause(self, actor: Actor, reason: str) -> None:
@@ -110,4 +131,5 @@ class Service:
             mode.write(tx, paused=False, by=actor.id, reason=reason)
             runs.wake_paused(tx)
 
+        await self._know(actor)
         await self._store.write(unit)

@@ -25,7 +25,7 @@ from sysop.yamlsafe import load as load_yaml
 DEFAULT_FILE = "sysop.yaml"
 _OUTSIDE = ("SYSOP_TEST_", "SYSOP_BUILD_")  # for our test runs and for the commands of local pipelines
 _BARE = {"SYSOP_CONFIG"}
-FILE_ONLY = ("SYSOP_PEOPLE", "SYSOP_POLICY")
+FILE_ONLY = ("SYSOP_PEOPLE", "SYSOP_POLICY", "SYSOP_SLACK__ROLES")
 
 
 class _Section(BaseModel):
@@ -66,6 +66,9 @@ class Person(_Section):
         None, description="the operating-system user id this person has on the machine of the CLI", ge=0
     )
     roles: tuple[str, ...] = Field((), description="roles that policy rules name")
+    slack: str | None = Field(
+        None, description="this person's Slack user id, such as U024BE7LH", pattern=r"^[UW][A-Z0-9]{2,}$"
+    )
 
 
 class Window(_Section):
@@ -145,6 +148,57 @@ class WebhookSettings(_Section):
     max_body_bytes: int = Field(1_048_576, ge=1024, description="larger bodies are refused")
 
 
+class SlackRole(_Section):
+    """Who holds a role because Slack says so."""
+
+    groups: tuple[str, ...] = Field((), description="ids of user groups, such as S0615G0KT")
+    users: tuple[str, ...] = Field((), description="ids of users, such as U024BE7LH")
+
+
+class SlackOauthSettings(_Section):
+    """Several workspaces: each installs Sysop by OAuth, and its token is kept in the database."""
+
+    client_id: str = Field(description="the app's client id")
+    client_secret: SecretRef = Field(description="env:NAME or file:PATH")
+    redirect_url: str = Field(description="public address of /slack/oauth_redirect")
+    state_minutes: int = Field(10, ge=1, le=60, description="time to complete an installation")
+
+
+class SlackSettings(_Section):
+    """The chat surface; without `bot_token` or `oauth` nothing of it is loaded."""
+
+    bot_token: SecretRef | None = Field(None, description="xoxb-…, as env:NAME or file:PATH; switches Slack on")
+    mode: Literal["socket", "http"] = Field("socket", description="how Slack reaches Sysop")
+    app_token: SecretRef | None = Field(None, description="xapp-…, as env:NAME or file:PATH; needed in socket mode")
+    signing_secret: SecretRef | None = Field(None, description="env:NAME or file:PATH; needed in http mode")
+    api_url: str = Field("https://slack.com/api/", description="base of the Web API", pattern=r"^https?://.+/$")
+    channel: str | None = Field(
+        None,
+        description="id of the channel for incidents and for approvals nobody asked for in Slack",
+        pattern=r"^[CG][A-Z0-9]{2,}$",
+    )
+    link_hosts: tuple[str, ...] = Field((), description="hosts whose links stay links in what is posted")
+    roles: dict[str, SlackRole] = Field(default_factory=dict, description="roles that user groups and users give")
+    oauth: SlackOauthSettings | None = Field(None, description="several workspaces, http mode only")
+
+    @property
+    def on(self) -> bool:
+        """Tell whether Slack is used."""
+        return self.bot_token is not None or self.oauth is not None
+
+    @model_validator(mode="after")
+    def _complete(self) -> SlackSettings:
+        if not self.on:
+            return self
+        if self.mode == "socket" and self.app_token is None:
+            raise ValueError("app_token is missing: socket mode needs an app-level token with connections:write")
+        if self.mode == "http" and self.signing_secret is None:
+            raise ValueError("signing_secret is missing: http mode needs it to know that a request is Slack's")
+        if self.oauth is not None and self.mode == "socket":
+            raise ValueError("oauth needs mode: http")
+        return self
+
+
 class IncidentSettings(_Section):
     """How alerts become incidents."""
 
@@ -213,6 +267,7 @@ class Settings(BaseSettings):
     secrets: dict[str, SecretSettings] = Field(default_factory=dict, description="credentials by name")
     egress: EgressSettings = Field(default_factory=EgressSettings, description="where plugins may connect to")
     webhooks: WebhookSettings = Field(default_factory=WebhookSettings, description="alerts in")
+    slack: SlackSettings = Field(default_factory=SlackSettings, description="the chat surface")
     incidents: IncidentSettings = Field(default_factory=IncidentSettings, description="how alerts become incidents")
     runner: RunnerSettings = Field(default_factory=RunnerSettings, description="how runs are carried out")
     llm: LlmSettings = Field(default_factory=LlmSettings, description="the language model")
@@ -243,6 +298,9 @@ class Settings(BaseSettings):
         uids = [person.uid for person in self.people.values() if person.uid is not None]
         if len(uids) != len(set(uids)):
             raise ValueError("people: two people have the same uid; one operating-system user is one person")
+        accounts = [person.slack for person in self.people.values() if person.slack is not None]
+        if len(accounts) != len(set(accounts)):
+            raise ValueError("people: two people have the same slack id; one account is one person")
         return self
 
     @property
@@ -358,7 +416,9 @@ def _refuse_unknown_environment() -> None:
         raise SettingsError(f"{name} in the environment is not a setting{nearest(top, known)}")
     for name in os.environ:
         if name.upper().startswith(FILE_ONLY):
-            raise SettingsError(f"{name}: people and policy stand in the settings file only; unset it")
+            raise SettingsError(f"{name}: people, roles and policy stand in the settings file only; unset it")
+        if name.upper() == "SYSOP_SLACK":  # it could bring roles along
+            raise SettingsError(f"{name}: write one variable for each key, such as SYSOP_SLACK__CHANNEL")
 
 
 def _explain(bad: ValidationError, source: str) -> Iterator[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -48,6 +49,28 @@ def serving(shell: Shell) -> Iterator[Serving]:
         process.terminate()
         process.communicate(timeout=30)
     assert process.returncode == 0
+
+
+NAP = """
+import asyncio
+from datetime import timedelta
+from pathlib import Path
+from sysop.api import Context, Risk, action, hookimpl
+
+
+@action(risk=Risk.READ, timeout=timedelta(seconds=60))
+async def nap(ctx: Context) -> str:
+    \"\"\"Sleep for longer than anybody waits, but only once.\"\"\"
+    seconds = 0 if Path("asleep").exists() else 50
+    Path("asleep").touch()
+    await asyncio.sleep(seconds)
+    return "rested"
+
+
+@hookimpl
+def register_actions():
+    return [nap]
+"""
 
 
 @pytest.fixture
@@ -123,3 +146,33 @@ def test_a_clock_that_was_set_back_is_told_at_the_start(shell: Shell) -> None:
         assert "set it by NTP" in behind.said
     checks = {check["name"]: check for check in shell("doctor", "--json").json["checks"]}
     assert checks["clock"]["status"] == "failed"
+
+
+def test_a_second_interrupt_does_not_wait_for_what_runs_and_the_next_start_takes_it_up(shell: Shell) -> None:
+    (shell.folder / "slow").mkdir()
+    (shell.folder / "slow" / "slow.py").write_text(NAP)
+    shell.write("plugins_dir: slow\nwebhooks: {port: 0}\n")
+    command = [sys.executable, "-m", "sysop", "serve"]
+    process = subprocess.Popen(
+        command,
+        cwd=shell.folder,
+        env=clean_environment(),
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # some shells have it ignored
+    )
+    assert process.stderr is not None
+    assert process.stderr.readline().startswith("ready")
+    run = shell("run", "slow.nap", "--no-wait").out.strip()
+    deadline = time.monotonic() + 20
+    while not (shell.folder / "asleep").exists():
+        assert time.monotonic() < deadline, "the action never began"
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    assert process.stderr.readline().startswith("draining")
+    assert process.poll() is None, "the first one lets what runs go on"
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=20)  # the drain alone would take 25 s
+    assert process.returncode == 130
+    with serving(shell):
+        assert shell("runs", "follow", run).code == 0, "the run was lost"

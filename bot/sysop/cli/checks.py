@@ -134,7 +134,8 @@ def _policy(app: App) -> Found:
         detail = f"{told}; rule {worst.name!r} asks {need}, and there are {have}: what it covers is forbidden"
         return Found("policy", "failed", detail, f"add people to sysop.yaml, such as:\n{_people(worst.roles)}")
     roles = tuple(sorted({role for rule in asking for role in rule.roles}))
-    who = f"; who can approve: {', '.join(app.people.holding(roles))}" if roles else "; nothing asks for approval"
+    names = ", ".join(one.partition(":")[2] for one in app.people.holding(roles))
+    who = f"; who can approve: {names}" if roles else "; nothing asks for approval"
     tight = next((rule for rule in asking if len(app.people.holding(rule.roles)) == rule.count), None)
     if tight is not None:
         fix = f"add somebody with role {' or '.join(tight.roles)}: who asks can never approve"

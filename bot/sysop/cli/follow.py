@@ -177,7 +177,8 @@ def _waits(app: App, view: View, as_json: bool) -> int:
 
 def deciders(app: App, approval: Approval) -> Text:
     """Return who can decide on an approval, and how."""
-    names = [n for n in app.people.holding(approval.roles) if f"person:{n}" not in approval.requesters]
+    others = [other for other in app.people.holding(approval.roles) if other not in approval.requesters]
+    names = [other.partition(":")[2] for other in others]
     who = " or ".join(names) or f"somebody with role {' or '.join(approval.roles)}"
     return Text(
         f"To be decided by {who}, never by who asked:\n"

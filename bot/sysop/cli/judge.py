@@ -40,7 +40,7 @@ class Judge:
 
     def others(self, decision: Decision, asker: Actor) -> list[str]:
         """Return who can approve what this actor asks for."""
-        return [name for name in self.people.holding(decision.roles) if f"person:{name}" != asker.id]
+        return [other.partition(":")[2] for other in self.people.holding(decision.roles) if other != asker.id]
 
 
 def why_not(rule: Rule, considered: Considered, question: Question, decision: Decision) -> str:

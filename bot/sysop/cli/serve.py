@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import signal
 import socket
+from dataclasses import dataclass, field
 
 import click
 from starlette.applications import Starlette
@@ -17,16 +18,19 @@ from sysop.cli.show import visible
 from sysop.errors import SettingsError
 from sysop.surfaces.server import Server, listen
 
+EXIT_INTERRUPTED = 130
+
 
 @click.command()
 @command
-async def serve() -> None:
+async def serve() -> int:
     """Run Sysop: take alerts in, carry runs forward, until SIGTERM or Ctrl-C."""
     async with opened(check=False) as app:
         webhooks, listener = await _door(app)
         with listener:
             await app.begin()
-            told = _when_told()
+            told = Told()
+            told.listen()
             server = Server(webhooks, listener)
             try:
                 await _warn(app)
@@ -34,12 +38,13 @@ async def serve() -> None:
                 app.set_ready(True)
                 sources = ", ".join(sorted(app.settings.webhooks.tokens)) or "none, set webhooks.tokens to take alerts"
                 err.print(f"[bold green]ready[/] database {app.store.place}  webhooks {address}  sources: {sources}")
-                await told.wait()
+                await told.once.wait()
                 err.print("draining: finishing or parking what runs; a second Ctrl-C ends it at once")
             finally:
                 app.set_ready(False)
-                await server.stop()
-                await app.end()
+                await server.stop(told.twice)
+                await app.end(told.twice)
+    return EXIT_INTERRUPTED if told.twice.is_set() else 0
 
 
 async def _door(app: App) -> tuple[Starlette, socket.socket]:
@@ -62,15 +67,24 @@ async def _warn(app: App) -> None:
         err.print(f"clock: {visible(found.detail)}; {found.fix}", style="yellow", markup=False)
 
 
-def _when_told() -> asyncio.Event:
-    told = asyncio.Event()
-    loop = asyncio.get_running_loop()
+@dataclass
+class Told:
+    """How often somebody has said that this should end."""
 
-    def tell(name: signal.Signals) -> None:
-        told.set()
-        loop.remove_signal_handler(name)  # the second one does what signals do
+    once: asyncio.Event = field(default_factory=asyncio.Event)
+    twice: asyncio.Event = field(default_factory=asyncio.Event)
 
-    for name in (signal.SIGTERM, signal.SIGINT):
-        with contextlib.suppress(NotImplementedError):
-            loop.add_signal_handler(name, tell, name)
-    return told
+    def listen(self) -> None:
+        """Take the signals of this process."""
+        loop = asyncio.get_running_loop()
+        for name in (signal.SIGTERM, signal.SIGINT):
+            with contextlib.suppress(NotImplementedError):
+                loop.add_signal_handler(name, self._tell, loop)
+
+    def _tell(self, loop: asyncio.AbstractEventLoop) -> None:
+        if not self.once.is_set():
+            self.once.set()
+            return
+        self.twice.set()
+        for name in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(name)  # a third one does what signals do

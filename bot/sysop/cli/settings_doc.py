@@ -23,8 +23,8 @@ Made from the model in `bot/sysop/settings.py` by `python -m sysop.cli.settings_
 Sysop needs no settings to start. What you set stands in `sysop.yaml` in the current folder, or in the file that
 `--config` or `SYSOP_CONFIG` names. The environment wins over the file: the column *environment* has the name, with
 `__` between the parts; a list or a whole section is JSON there. Unknown keys and unknown `SYSOP_…` names are refused
-with the nearest known one. People and
-policy stand in the file only. `sysop doctor` shows every setting in force and where it comes from.
+with the nearest known one. People,
+roles and policy stand in the file only. `sysop doctor` shows every setting in force and where it comes from.
 
 A secret never stands in the settings, only where to find it: `env:NAME` or `file:PATH`.
 """

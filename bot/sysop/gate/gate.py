@@ -70,6 +70,9 @@ class Gate:
         not ours any more. A failed action is an outcome.
         """
         bound = await self._bind(run, call)
+        if run.read_only and bound.action.risk is not Risk.READ:
+            await self._refuse_change(run, bound)
+        await self._people.refresh(run.requesters)
         row, now = await self._desk.store.read(lambda conn: (effects.find(conn, run.id, call.id), Tx(conn).now()))
         objection = None
         if row is None:
@@ -89,6 +92,11 @@ class Gate:
         bound = bind(self._desk.host, self._desk.contexts.inventory, "explain", call)
         return Judged(bound, self._decide(bound, actor, origin, await self._desk.store.now()))
 
+    async def _refuse_change(self, run: Run, bound: Bound) -> NoReturn:
+        reason = "this run answers a question and may look only; ask for the change once the other run has ended"
+        await self._desk.store.write(lambda tx: self._desk.note(tx, run, bound, "forbid", "read-only run", reason))
+        raise ActionRefused(f"{bound.action.name} on {bound.target} is forbidden: {reason}")
+
     # -- before an effect -------------------------------------------------------------------------------------------
 
     async def _bind(self, run: Run, call: Call) -> Bound:
@@ -104,7 +112,7 @@ class Gate:
             bound.action.name, bound.action.risk, bound.environment, bound.target, actor.roles, origin, now
         )
         decision = tighten(self._policy.decide(question), self._desk.host.judge(bound.call, bound.action, actor))
-        others = [name for name in self._people.holding(decision.roles) if f"person:{name}" != actor.id]
+        others = [other for other in self._people.holding(decision.roles) if other != actor.id]
         if decision.verdict is Verdict.APPROVE and len(others) < decision.count:
             return Decision(Verdict.FORBID, decision.rule, _nobody_can(decision))
         return decision
@@ -142,6 +150,7 @@ class Gate:
         approval = None
         if decision.verdict is Verdict.APPROVE:
             approval = await self._approval(run, bound, decision, precondition)
+            await self._people.refresh((*run.requesters, *(vote.approver for vote in approval.votes)))
         wish = Consume(
             run, bound, decision, self._desk.policy, approval, precondition, self._budgets, self._people.roles_of
         )

@@ -74,12 +74,12 @@ class LocalRunner:
             log.info("took up %d runs of a process that died", len(left))
             self._wake.set()
 
-    async def stop(self) -> None:
-        """Begin nothing new, let what runs finish or park within 25 s, let go of the rest as it is."""
+    async def stop(self, hurry: asyncio.Event | None = None) -> None:
+        """Begin nothing new, let what runs finish or park within 25 s or until `hurry`, let go of the rest as it is."""
         self._stopping = True
         self._wake.set()
         if self._tasks:
-            await asyncio.wait(self._tasks.values(), timeout=DRAIN_S)
+            await self._drain(hurry or asyncio.Event())
         for task in (*self._tasks.values(), *self._loops):
             task.cancel()
         left = list(self._tasks)
@@ -90,6 +90,14 @@ class LocalRunner:
             self._lock.release()
         if self._name is not None:
             await self._store.drop_name(self._name)
+
+    async def _drain(self, hurry: asyncio.Event) -> None:
+        hurried = asyncio.create_task(hurry.wait())
+        drained = asyncio.create_task(asyncio.wait(self._tasks.values(), timeout=DRAIN_S))
+        await asyncio.wait({hurried, drained}, return_when=asyncio.FIRST_COMPLETED)
+        for waiter in (hurried, drained):  # the runs themselves go on
+            waiter.cancel()
+        await asyncio.gather(hurried, drained, return_exceptions=True)
 
     async def _loop(self) -> None:
         while not self._stopping:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, Row, Table, delete, func, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
 from sysop.errors import InvalidRequest
 from sysop.model import Approval, ApprovalState, Risk, Vote
 from sysop.store import tables as t
+from sysop.store.rows import insert_new
 from sysop.store.writer import Tx
 
 OPEN = (ApprovalState.PENDING, ApprovalState.APPROVED)
@@ -73,25 +73,18 @@ def move(tx: Tx, approval: str, was: ApprovalState, to: ApprovalState, **values:
 def add_vote(tx: Tx, approval: str, approver: str, approve: bool, reason: str, at: int) -> bool:
     """Insert a vote; False when this person has voted already."""
     values = {"approval": approval, "approver": approver, "approve": approve, "reason": reason, "at": at}
-    return _insert_new(tx, t.vote, values)
+    return insert_new(tx, t.vote, values)
 
 
 def first_delivery(tx: Tx, key: str) -> bool:
     """Write a delivery key into the replay ledger; False when it was there."""
-    return _insert_new(tx, t.delivery, {"key": key, "at": tx.now()})
+    return insert_new(tx, t.delivery, {"key": key, "at": tx.now()})
 
 
 def forget_deliveries(tx: Tx) -> bool:
     """Take some delivery keys that decide nothing any more out of the replay ledger; True while there may be more."""
     old = select(t.delivery.c.key).where(t.delivery.c.at < tx.now() - KEEP_DELIVERIES_MS).limit(FORGET_AT_ONCE)
     return tx.conn.execute(delete(t.delivery).where(t.delivery.c.key.in_(old))).rowcount == FORGET_AT_ONCE
-
-
-def _insert_new(tx: Tx, table: Table, values: dict[str, Any]) -> bool:
-    """Insert a row; False when it was there. RETURNING tells: the row count of such an insert is -1 on PostgreSQL."""
-    dialect = postgresql if tx.postgres else sqlite
-    row = dialect.insert(table).values(**values).on_conflict_do_nothing().returning(*table.primary_key.columns)
-    return tx.conn.execute(row).first() is not None
 
 
 def waiting(conn: Connection) -> int:

@@ -135,6 +135,9 @@ def _assemble(row: Row[Any], members: Sequence[Row[Any]]) -> Incident:
         run=row.run,
         alerts=tuple(_alert(member) for member in members),
         reasons=tuple(member.reason for member in members),
+        opened_by=row.opened_by,
+        acknowledged_by=row.acknowledged_by,
+        acknowledged_at=row.acknowledged_at,
     )
 
 

@@ -41,7 +41,8 @@ def create(tx: Tx, request: Request, planner: str) -> str:
             roles=sorted(request.actor.roles),
             incident=request.incident,
             planner=planner,
-            request={"action": request.action, "args": dict(request.args), "runbook": request.runbook},
+            request=_wish(request),
+            conversation=request.conversation,
             plan={},
             usage={},
             created_at=tx.now(),
@@ -57,8 +58,15 @@ def create(tx: Tx, request: Request, planner: str) -> str:
         incident=request.incident,
         planner=planner,
         action=request.action,
+        conversation=request.conversation,
+        read_only=request.read_only,
     )
     return run
+
+
+def _wish(request: Request) -> dict[str, Any]:
+    wish = {"action": request.action, "args": dict(request.args), "runbook": request.runbook}
+    return {**wish, "read_only": True} if request.read_only else wish
 
 
 def load(conn: Connection, run: str) -> Run:
@@ -101,6 +109,7 @@ def _run(row: Row[Any]) -> Run:
         conclusion=row.conclusion,
         created_at=row.created_at,
         finished_at=row.finished_at,
+        conversation=row.conversation,
     )
 
 
@@ -302,6 +311,13 @@ def say(tx: Tx, run: str, fence: int, id: str, text: str) -> None:
     hold(tx, run, fence)
     if not tx.conn.scalar(select(t.said.c.id).where(t.said.c.run == run, t.said.c.id == id)):
         tx.conn.execute(insert(t.said).values(run=run, id=id, text=text, at=tx.now()))
+        tx.touch(chain(run))
+
+
+def join(tx: Tx, run: str, actors: Sequence[str]) -> None:
+    """Make more people requesters of a run: their words are about to enter its history."""
+    have = load(tx.conn, run).requesters
+    tx.conn.execute(update(t.run).where(t.run.c.id == run).values(requesters=list(dict.fromkeys((*have, *actors)))))
 
 
 def said(conn: Connection, run: str, after: int = 0) -> list[tuple[str, str, int]]:

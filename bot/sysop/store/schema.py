@@ -10,7 +10,7 @@ from sysop.errors import SchemaOutdated, StoreUnavailable
 from sysop.paths import data, private_folder
 from sysop.store.engine import is_sqlite, migration_engine, place, sqlite_file, what_to_do
 
-HEAD = "0001"  # alembic's head; named here so that a start need not import alembic
+HEAD = "0002"  # alembic's head; named here so that a start need not import alembic
 
 _LOCK = 0x5359_534F  # "SYSO": one upgrade at a time on PostgreSQL
 
@@ -98,6 +98,6 @@ def _grant(url: URL, role: str) -> None:
             f"GRANT SELECT, INSERT, UPDATE, DELETE ON {tables} TO {quoted}",
             f"GRANT SELECT ON audit, alembic_version TO {quoted}",
             f"GRANT INSERT (body, prev, hash) ON audit TO {quoted}",
-            f"GRANT USAGE ON SEQUENCE audit_id_seq TO {quoted}",
+            f"GRANT USAGE ON SEQUENCE audit_id_seq, outbox_id_seq TO {quoted}",
         ):
             connection.exec_driver_sql(statement)

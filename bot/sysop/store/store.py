@@ -22,7 +22,7 @@ from sysop.store.engine import (
     what_to_do,
     writer_engine,
 )
-from sysop.store.writer import PostgresWriter, SqliteWriter, Tx, Unit, exhausted, host_clock
+from sysop.store.writer import PostgresWriter, Projector, SqliteWriter, Tx, Unit, exhausted, host_clock
 
 T = TypeVar("T")
 Observer = Callable[[AuditEntry], None]
@@ -59,6 +59,10 @@ class Store:
     def observe(self, observers: Iterable[Observer]) -> None:
         """Tell these of every entry committed through this store from now on."""
         self._observers.extend(observers)
+
+    def project(self, projector: Projector) -> None:
+        """Let every unit that touches something end with this, in its transaction."""
+        self._writer.projectors.append(projector)
 
     async def read(self, query: Callable[[Connection], T]) -> T:
         """Run a query in a read transaction. Raises StoreUnavailable."""

@@ -42,6 +42,9 @@ class Facts(TypeDecorator[Any]):
     impl = JSON
     cache_ok = True
 
+    def __init__(self, *, none_as_null: bool = False) -> None:
+        super().__init__(none_as_null=none_as_null)
+
     def process_bind_param(self, value: Any, dialect: Dialect) -> Any:
         """Redact on the way in."""
         return redact_value(value)
@@ -69,6 +72,9 @@ incident = Table(
     Column("mitigated_at", BigInteger),
     Column("resolved_at", BigInteger),
     Column("run", Text, unique=True),
+    Column("opened_by", Text),
+    Column("acknowledged_by", Text),
+    Column("acknowledged_at", BigInteger),
     Index("ix_incident_state", "state"),
 )
 
@@ -115,7 +121,9 @@ run = Table(
     Column("cancelled_by", Text),
     Column("created_at", BigInteger, nullable=False),
     Column("finished_at", BigInteger),
+    Column("conversation", Text),
     Index("ix_run_state_wake_at", "state", "wake_at"),
+    Index("ix_run_conversation", "conversation"),
 )
 
 effect = Table(
@@ -211,6 +219,120 @@ mode = Table(
     Column("at", BigInteger, nullable=False),
 )
 
+conversation = Table(
+    "conversation",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("surface", Text, nullable=False),
+    Column("team", Text, nullable=False),
+    Column("channel", Text, nullable=False),
+    Column("root", Text),
+    Column("owner", Text, nullable=False),
+    Column("title", Words, nullable=False),
+    Column("incident", Text, ForeignKey("incident.id"), unique=True),
+    Column("run", Text, ForeignKey("run.id")),
+    Column("created_at", BigInteger, nullable=False),
+    UniqueConstraint("team", "channel", "root"),
+)
+
+turn = Table(
+    "turn",
+    metadata,
+    Column("conversation", Text, ForeignKey("conversation.id"), primary_key=True),
+    Column("ts", Text, primary_key=True),
+    Column("actor", Text, nullable=False),
+    Column("text", Words, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("run", Text),
+    Column("at", BigInteger, nullable=False),
+    Index("ix_turn_state", "state"),
+)
+
+inbox = Table(
+    "inbox",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("body", JSON(none_as_null=True)),
+    Column("state", Text, nullable=False),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("not_before", BigInteger, nullable=False),
+    Column("worker", Text),
+    Column("error", Words),
+    Column("received_at", BigInteger, nullable=False),
+    Column("finished_at", BigInteger),
+    Index("ix_inbox_state_not_before", "state", "not_before"),
+)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("thread", Text, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("key", Text),
+    Column("conversation", Text, ForeignKey("conversation.id")),
+    Column("payload", Facts(none_as_null=True)),
+    Column("state", Text, nullable=False),
+    Column("ts", Text),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("not_before", BigInteger, nullable=False),
+    Column("error", Words),
+    Column("created_at", BigInteger, nullable=False),
+    Column("finished_at", BigInteger),
+    UniqueConstraint("thread", "seq"),
+    Index("ix_outbox_state_not_before", "state", "not_before"),
+    Index("ix_outbox_key", "key"),
+)
+
+message = Table(
+    "message",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("conversation", Text, ForeignKey("conversation.id")),
+    Column("channel", Text, nullable=False),
+    Column("ts", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("open", Boolean, nullable=False),
+    Column("opened_at", BigInteger),
+    Column("shown", Facts, nullable=False),
+    Column("digest", Text, nullable=False),
+    Index("ix_message_channel_ts", "channel", "ts"),
+)
+
+member = Table(
+    "member",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("actor", Text, nullable=False),
+    Column("name", Words, nullable=False),
+    Column("human", Boolean, nullable=False),
+    Column("roles", JSON, nullable=False),
+    Column("checked_at", BigInteger, nullable=False),
+    Column("seen_at", BigInteger),
+    Index("ix_member_actor", "actor"),
+)
+
+feedback = Table(
+    "feedback",
+    metadata,
+    Column("run", Text, ForeignKey("run.id"), primary_key=True),
+    Column("actor", Text, primary_key=True),
+    Column("helpful", Boolean, nullable=False),
+    Column("text", Words, nullable=False),
+    Column("at", BigInteger, nullable=False),
+)
+
+lease = Table(
+    "lease",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("worker", Text, nullable=False),
+    Column("fence", BigInteger, nullable=False),
+    Column("until", BigInteger, nullable=False),
+)
+
 budget = Table("budget", metadata, Column("key", Text, primary_key=True))
 
 # Created by raw statements in the migrations: generated columns, triggers and (on PostgreSQL) a hash check.
@@ -234,12 +356,20 @@ __all__ = [
     "approval",
     "audit",
     "budget",
+    "conversation",
     "delivery",
     "effect",
+    "feedback",
+    "inbox",
     "incident",
+    "lease",
+    "member",
+    "message",
     "metadata",
     "mode",
+    "outbox",
     "run",
     "said",
+    "turn",
     "vote",
 ]

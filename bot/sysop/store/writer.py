@@ -31,6 +31,8 @@ from sysop.store.engine import place, what_to_do
 
 T = TypeVar("T")
 Unit = Callable[["Tx"], T]
+Projector = Callable[["Tx", frozenset[str]], None]
+"""Writes what follows from touched nouns, in the transaction that touched them."""
 
 GENESIS = bytes(32)
 BATCH = 256
@@ -56,6 +58,7 @@ class Tx:
     conn: Connection
     heads: dict[str, tuple[int, bytes]] = field(default_factory=dict)
     entries: list[AuditEntry] = field(default_factory=list)
+    touched: set[str] = field(default_factory=set)
     floor: int | None = None
 
     @property
@@ -78,6 +81,10 @@ class Tx:
         self.floor = max(self.floor, clock())
         return self.floor
 
+    def touch(self, noun: str) -> None:
+        """Note that a run, an incident or an approval is not any more what it was, named as its audit chain is."""
+        self.touched.add(noun)
+
     def audit(self, chain: str, kind: str, actor: str, *, ts: int | None = None, **facts: Any) -> AuditEntry:
         """Append one entry to a chain, redacted, linked and durable with the rest of the unit.
 
@@ -91,6 +98,7 @@ class Tx:
         self.heads[chain] = (seq + 1, digest)
         entry = AuditEntry(key, chain, seq + 1, kind, actor, ts, body, digest)
         self.entries.append(entry)
+        self.touch(chain)
         return entry
 
     def _head(self, chain: str) -> tuple[int, bytes]:
@@ -151,6 +159,7 @@ class SqliteWriter:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self.projectors: list[Projector] = []
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._closed = False
@@ -205,19 +214,26 @@ class SqliteWriter:
             with self._engine.begin() as connection:
                 tx = Tx(connection)
                 for job in batch:
-                    _run_in_savepoint(tx, job)
+                    _run_in_savepoint(tx, job, self.projectors)
         except DBAPIError as broken:
             for job in batch:
                 job.error = unavailable(broken, self._engine.url)
 
 
-def _run_in_savepoint(tx: Tx, job: _Job) -> None:
+def _project(tx: Tx, projectors: Sequence[Projector]) -> None:
+    touched = frozenset(tx.touched)
+    for project in projectors if touched else ():
+        project(tx, touched)
+
+
+def _run_in_savepoint(tx: Tx, job: _Job, projectors: Sequence[Projector]) -> None:
     """Run one unit; a refused one is rolled back alone."""
     heads = dict(tx.heads)
-    tx.entries = []
+    tx.entries, tx.touched = [], set()
     driver_sql(tx.conn, "SAVEPOINT unit")
     try:
         job.value = job.unit(tx)
+        _project(tx, projectors)
         job.entries = tx.entries
         driver_sql(tx.conn, "RELEASE unit")
     except BaseException as error:
@@ -267,6 +283,7 @@ class PostgresWriter:
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
+        self.projectors: list[Projector] = []
 
     async def write(self, unit: Unit[T]) -> tuple[T, Sequence[AuditEntry]]:
         """Run a unit and return once it is durable, with the audit entries it wrote."""
@@ -288,7 +305,9 @@ class PostgresWriter:
 
             def run(sync: Connection) -> tuple[T, Sequence[AuditEntry]]:
                 tx = Tx(sync)
-                return unit(tx), tx.entries
+                value = unit(tx)
+                _project(tx, self.projectors)
+                return value, tx.entries
 
             return await connection.run_sync(run)
 

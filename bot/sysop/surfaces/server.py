@@ -44,11 +44,15 @@ class Server:
         host, port = self._listener.getsockname()[:2]
         return f"http://{host}:{port}"
 
-    async def stop(self) -> None:
-        """Stop listening and finish the requests under way."""
-        if self._server is not None and self._task is not None:
-            self._server.should_exit = True
-            await self._task
+    async def stop(self, hurry: asyncio.Event | None = None) -> None:
+        """Stop listening and finish the requests under way, until `hurry` at the latest."""
+        if self._server is None or self._task is None:
+            return
+        self._server.should_exit = True
+        while not self._task.done():
+            self._server.force_exit = hurry is not None and hurry.is_set()
+            await asyncio.wait({self._task}, timeout=0.1)
+        self._task.result()
 
 
 def _quiet(server: Any) -> Any:

@@ -1,0 +1,25 @@
+"""Two statements that the databases write differently."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Table
+from sqlalchemy.dialects import postgresql, sqlite
+
+from sysop.store.writer import Tx
+
+
+def insert_new(tx: Tx, table: Table, values: Mapping[str, Any]) -> bool:
+    """Insert a row; False when it was there. RETURNING tells: the row count of such an insert is -1 on PostgreSQL."""
+    dialect = postgresql if tx.postgres else sqlite
+    row = dialect.insert(table).values(**values).on_conflict_do_nothing().returning(*table.primary_key.columns)
+    return tx.conn.execute(row).first() is not None
+
+
+def upsert(tx: Tx, table: Table, key: Mapping[str, Any], values: Mapping[str, Any]) -> None:
+    """Insert a row, or change these values of the one that is there."""
+    dialect = postgresql if tx.postgres else sqlite
+    row = dialect.insert(table).values(**key, **values)
+    tx.conn.execute(row.on_conflict_do_update(index_elements=list(key), set_=dict(values)))
