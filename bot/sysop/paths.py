@@ -11,7 +11,7 @@ _PACKAGE = Path(__file__).resolve().parent
 
 
 def data(name: str) -> Path:
-    """Return the folder `migrations` or `runbooks`: beside the package in a wheel, at the root of a checkout."""
+    """Return a shipped folder such as `runbooks`: beside the package in a wheel, at the root of a checkout."""
     shipped = _PACKAGE / "_data" / name
     return shipped if shipped.is_dir() else _PACKAGE.parent.parent / name
 
