@@ -6,13 +6,17 @@ ARGS ?=
 JOBS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test check bench format services lock docs clean
+.PHONY: help demo dev serve test check bench format services lock docs clean
 
 help:  ## say what there is
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(VENV)/run  ## break a small company and repair it (ARGS=--yes decides for you)
 	@$(BIN)/sysop demo $(ARGS)
+	@echo "the same in a chat, with buttons to press: make dev"
+
+dev: $(VENV)/run  ## the same in a chat of your own: a local stand-in for Slack with a page
+	@$(BIN)/sysop dev $(ARGS)
 
 serve: $(VENV)/run  ## run Sysop with ./sysop.yaml
 	@$(BIN)/sysop serve $(ARGS)

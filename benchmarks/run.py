@@ -15,6 +15,10 @@ ALL = {
     "crash": [TESTS / "crash/matrix.py", "--kills", "500"],
     "clicks": [TESTS / "gate/clicks.py", "--clicks", "12800", "--processes", "8"],
     "seeds": [HERE / "seeds.py"],
+    "slack_dev": [HERE / "slack_dev.py"],
+    "slack_load": [HERE / "slack_load.py"],
+    "slack_ingress": [HERE / "slack_ingress.py"],
+    "slack_outage": [HERE / "slack_outage.py"],
 }
 
 

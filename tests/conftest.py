@@ -14,30 +14,19 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import bench
 import postgres
+from absent import missing
 from sysop.store.store import Store
 
 NOT_RUN = pytest.StashKey[set[str]]()
 
 
-def require_all() -> bool:
-    """Tell whether a missing service is a failure."""
-    return os.environ.get("SYSOP_TEST_REQUIRE") == "all"
-
-
-def missing(request: pytest.FixtureRequest, reason: str) -> None:
-    """Skip, or fail where everything is required."""
-    if require_all():
-        pytest.fail(reason)
-    pytest.skip(reason)
-
-
 @pytest.fixture(scope="session")
-def postgres_server(request: pytest.FixtureRequest) -> Iterator[str]:
+def postgres_server() -> Iterator[str]:
     try:
         with postgres.server() as url:
             yield url
     except LookupError as absent:
-        missing(request, str(absent))
+        missing(str(absent))
 
 
 _count = iter(range(1_000_000))

@@ -25,7 +25,12 @@ BROAD = {
     "bot/sysop/gate/perform.py": 3,  # plugin code: actions, their results, their previews and checks
     "bot/sysop/host.py": 4,  # plugin code: import, judge, observe, startup and shutdown
     "bot/sysop/runner/advance.py": 1,  # planners
+    "bot/sysop/runner/local.py": 1,  # a periodic duty goes on, whatever one round of it met
     "bot/sysop/store/writer.py": 1,  # a unit's failure is its caller's
+    "bot/sysop/surfaces/slack/outbox/delivery.py": 1,  # drawing one row: the others are told all the same
+    "bot/sysop/surfaces/slack/outbox/sender.py": 1,  # the outermost loop of sending
+    "bot/sysop/surfaces/slack/project.py": 1,  # drawing inside the transaction that ends an incident
+    "bot/sysop/surfaces/slack/surface.py": 1,  # undo a half-made start, then raise on
 }
 SUPPRESSES: set[str] = set()
 READS_THE_ENVIRONMENT = {"bot/sysop/settings.py"}

@@ -243,3 +243,10 @@ def test_the_environment_cannot_say_who_people_are_or_what_policy_says(
     monkeypatch.setenv(name, "0")
     with pytest.raises(SettingsError, match="in the settings file only"):
         load(None)
+
+
+def test_runbooks_are_linked_only_where_links_stay_links() -> None:
+    slack = {"bot_token": "env:X", "app_token": "env:Y", "runbooks_url": "https://git.example/ops/"}
+    assert settings.SlackSettings(**slack, link_hosts=("git.example",)).runbooks_url
+    with pytest.raises(ValueError, match="its host is not in link_hosts"):
+        settings.SlackSettings(**slack)

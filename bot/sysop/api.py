@@ -15,7 +15,17 @@ from sysop.actions import (
     action,
 )
 from sysop.errors import ActionFailed, ActionRefused, CallError, InvalidCall, PluginError
-from sysop.extension import AlertSource, Health, HealthCheck, Planner, PlannerFactory, PluginContext, Tool, Toolbox
+from sysop.extension import (
+    AlertSource,
+    Health,
+    HealthCheck,
+    Planner,
+    PlannerFactory,
+    PluginContext,
+    SlashCommand,
+    Tool,
+    Toolbox,
+)
 from sysop.hookspecs import hookimpl
 from sysop.inventory import Inventory, Service
 from sysop.model import Actor, Alert, AuditEntry, Call, Claim, Conclusion, Decision, Outcome, Risk, Run, Verdict
@@ -53,6 +63,7 @@ __all__ = [
     "Run",
     "Service",
     "ServiceName",
+    "SlashCommand",
     "Tool",
     "Toolbox",
     "Verdict",

@@ -16,6 +16,8 @@ from sysop.agent.direct_planner import DirectPlanner
 from sysop.agent.llm_planner import LlmPlanner
 from sysop.agent.prompts import runbooks as pages
 from sysop.agent.runbook_planner import RunbookPlanner
+from sysop.chat import Chat, Extension, compose, look, projector
+from sysop.conversations import Conversations
 from sysop.errors import InvalidRequest, SettingsError
 from sysop.extension import Planner
 from sysop.gate.context import Contexts
@@ -62,13 +64,16 @@ class App:
     lifecycle: Lifecycle
     index: Index
     planners: Planners
+    conversations: Conversations
     runner: LocalRunner
+    chat: Chat
     ready: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def begin(self) -> None:
+    async def begin(self, *, chat: bool = True) -> None:
         """Become the runner: take the lock, bring the embedded database up to date, start the plugins, go to work.
 
-        A lock that was taken before, by `runner.take`, is kept; if this fails, it is let go of all the same.
+        A lock that was taken before, by `runner.take`, is kept; if this fails, it is let go of all the same. Without
+        `chat` nothing is taken in from there, and what it must be told waits for a process that tells it.
         """
         self.runner.take()
         try:
@@ -77,15 +82,21 @@ class App:
                 schema.ensure(self.store.url)
             await self.store.check()
             self.host.start(self.contexts.for_plugin)
+            if chat:  # first, so that it is known who may approve before a run asks
+                await self.chat.start()
             await self.runner.start()
         except BaseException:
+            await self.chat.stop()
             await self.runner.stop()
+            await self.runner.release()
             raise
 
     async def end(self, hurry: asyncio.Event | None = None) -> None:
         """Drain, until `hurry` at the latest, and let go of everything `begin` took."""
         await self.runner.stop(hurry)
+        await self.chat.stop(hurry)  # after the runs, so that it still tells what they came to
         self.host.stop(self.contexts.for_plugin)
+        await self.runner.release()
 
     def webhooks(self) -> Starlette:
         """Return the HTTP application: alerts in, and the health of this process."""
@@ -96,7 +107,8 @@ class App:
                 raise SettingsError(f"webhooks.tokens.{name}: there is no such source{nearest(name, sources)}")
         resolved = {name: self.secrets.resolve(ref, f"webhooks.tokens.{name}") for name, ref in tokens.items()}
         limit = self.settings.webhooks.max_body_bytes
-        return Webhooks(self.store, self.lifecycle, sources, resolved, limit, self.ready.is_set).app()
+        more = {"/slack/{rest:path}": self.chat} if self.settings.slack.mode == "http" else {}
+        return Webhooks(self.store, self.lifecycle, sources, resolved, limit, self.ready.is_set, more).app()
 
     def set_ready(self, ready: bool) -> None:
         """Say whether this process takes work, for `/readyz`."""
@@ -160,8 +172,13 @@ def build(
     probe: Probe = _no_probe,
     store: Store | None = None,
     host: Host | None = None,
+    extension: Extension | None = None,
+    times: float = 1.0,
 ) -> App:
-    """Build all parts; nothing is read or started yet. `people` reads them again later, for roles that change."""
+    """Build all parts; nothing is read or started yet. `people` reads them again later, for roles that change.
+
+    `extension` adds to what stands in the chat; `times` is how much faster than Slack's the clock of a stand-in runs.
+    """
     store = store or Store.open(settings.database_url)
     host = host or load_plugins(settings)
     store.observe([host.observe])
@@ -178,7 +195,28 @@ def build(
     lifecycle = Lifecycle(store, contexts.inventory, settings.incidents, planners.name_for)
     worker = f"{socket.gethostname()}:{os.getpid()}:{new_id('w')}"
     advance = Advance(store, gate, host, contexts.inventory, planners, worker, probe)
-    runner = LocalRunner(store, advance, worker, concurrency=settings.runner.concurrency, ticks=[lifecycle.tick])
+    talks = Conversations(store, known, planners.name_for)
+    shown = look(settings.slack, host, inventory=contexts.inventory, index=index, holding=known.holding)
+    if settings.slack.on:
+        store.project(projector(settings.slack, shown))
+    chat = compose(
+        settings.slack,
+        resolve=secrets.resolve,
+        store=store,
+        service=service,
+        conversations=talks,
+        lifecycle=lifecycle,
+        people=known,
+        host=host,
+        index=index,
+        inventory=contexts.inventory,
+        look=shown,
+        worker=worker,
+        extension=extension,
+        times=times,
+    )
+    ticks = [lifecycle.tick, talks.tick, chat.tick]
+    runner = LocalRunner(store, advance, worker, concurrency=settings.runner.concurrency, ticks=ticks)
     return App(
         settings=settings,
         store=store,
@@ -193,7 +231,9 @@ def build(
         lifecycle=lifecycle,
         index=index,
         planners=planners,
+        conversations=talks,
         runner=runner,
+        chat=chat,
     )
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 from sysop.actions import Http
 from sysop.inventory import Inventory
-from sysop.model import Alert, Conclusion, Outcome, Risk, Run
+from sysop.model import Alert, Conclusion, Outcome, Risk, Run, RunState
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +58,26 @@ class Tool:
     schema: Mapping[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """A run of the same conversation that a run's history starts from: what was asked by whom, and what came of it.
+
+    `changes` says of each change what became of it. All have ended but the one that a run which only looks answers
+    questions beside; what is known of that one so far stands in its place.
+    """
+
+    run: str
+    state: RunState
+    requesters: tuple[str, ...]
+    text: str
+    summary: str
+    cause: str
+    resolved: bool
+    at: int
+    changes: tuple[str, ...] = ()
+    runbook: str | None = None
+
+
 class Toolbox(Protocol):
     """A planner's only door. Everything it yields is durable before it takes effect."""
 
@@ -85,6 +105,13 @@ class Toolbox(Protocol):
         """Return the database's time in milliseconds."""
         ...
 
+    async def earlier(self) -> Sequence[Earlier]:
+        """Return what the conversation holds from before this run, oldest first; nothing outside a conversation.
+
+        Whoever asked then asks for what this run does, too: they become requesters, unless the run only looks.
+        """
+        ...
+
 
 class Planner(Protocol):
     """A brain: sees a run, makes calls, ends in a conclusion. Called again after every park, so it must replay."""
@@ -100,3 +127,24 @@ class PlannerFactory:
 
     name: str
     build: Callable[[], Planner]
+
+
+BUILT_IN_COMMANDS = frozenset(
+    ("ask", "status", "incident", "run", "approve", "deny", "runbook", "report", "audit", "cost", "pause", "resume")
+) | {"help"}
+"""Words behind `/sysop` that are ours; a plugin's command has another name."""
+
+
+@dataclass(frozen=True, slots=True)
+class SlashCommand:
+    """`/sysop NAME …` in the chat: a run of one of the plugin's own actions, through the gate like any other.
+
+    `action` is the name of its function. `parse` turns the words behind the name into arguments; it raises ValueError
+    saying what is wrong with them.
+    """
+
+    name: str
+    summary: str
+    usage: str
+    action: str
+    parse: Callable[[str], Mapping[str, Any]]

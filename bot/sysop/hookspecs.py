@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from sysop.actions import Action
-    from sysop.extension import AlertSource, HealthCheck, PlannerFactory, PluginContext
+    from sysop.extension import AlertSource, HealthCheck, PlannerFactory, PluginContext, SlashCommand
     from sysop.model import Actor, AuditEntry, Call, Decision
 
 hookspec = pluggy.HookspecMarker("sysop")
@@ -47,6 +47,11 @@ def register_health_checks() -> Iterable[HealthCheck]:  # type: ignore[empty-bod
 @hookspec
 def register_planners() -> Iterable[PlannerFactory]:  # type: ignore[empty-body]
     """Return further planners; a run names one, else the configured default works."""
+
+
+@hookspec
+def register_slash_commands() -> Iterable[SlashCommand]:  # type: ignore[empty-body]
+    """Return commands of the chat, `/sysop NAME …`, each a run of one of the plugin's actions."""
 
 
 @hookspec

@@ -6,8 +6,8 @@ import hashlib
 import importlib.util
 import logging
 import re
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, version
 from pathlib import Path
 from types import ModuleType
@@ -19,7 +19,7 @@ from pydantic import BaseModel, ValidationError
 from sysop import hookspecs
 from sysop.actions import Action
 from sysop.errors import PluginError, SettingsError
-from sysop.extension import AlertSource, HealthCheck, PlannerFactory, PluginContext
+from sysop.extension import BUILT_IN_COMMANDS, AlertSource, HealthCheck, PlannerFactory, PluginContext, SlashCommand
 from sysop.inventory import nearest
 from sysop.model import Actor, AuditEntry, Call, Decision, Verdict
 
@@ -48,6 +48,7 @@ class Plugin:
     version: str
     settings: Any
     actions: tuple[Action, ...]
+    commands: tuple[SlashCommand, ...] = ()
 
 
 @dataclass
@@ -58,6 +59,7 @@ class Host:
     plugins: dict[str, Plugin] = field(default_factory=dict)
     report: list[Loaded] = field(default_factory=list)
     actions: dict[str, Action] = field(default_factory=dict)
+    commands: dict[str, SlashCommand] = field(default_factory=dict)
 
     def find(self, name: str) -> Action | None:
         """Return an action by its full name."""
@@ -197,9 +199,7 @@ def _load_one(
         host.manager.register(module, name=name)
         host.manager.check_pending()
         plugin = _assemble(name, release, module, sections.get(name, {}))
-        clash = {a.name for a in plugin.actions} & set(host.actions)
-        if clash:
-            raise PluginError(f"the action {sorted(clash)[0]} exists already")
+        _check_clash(host, plugin)
     except SettingsError:
         raise
     except (Exception, SystemExit) as broken:  # a plugin may fail in any way; the report names it
@@ -211,6 +211,7 @@ def _load_one(
         return
     host.plugins[name] = plugin
     host.actions.update({action.name: action for action in plugin.actions})
+    host.commands.update({command.name: command for command in plugin.commands})
     host.report.append(Loaded(name, release, origin, actions=len(plugin.actions)))
 
 
@@ -221,7 +222,32 @@ def _assemble(name: str, release: str, module: Any, section: Mapping[str, Any]) 
     if len(names) != len(set(names)):
         raise PluginError("two actions have the same name")
     model = getattr(module, "register_settings", None)
-    return Plugin(name, release, _settings(name, model() if model else None, section), tuple(actions))
+    commands = getattr(module, "register_slash_commands", None)
+    return Plugin(
+        name,
+        release,
+        _settings(name, model() if model else None, section),
+        tuple(actions),
+        tuple(_owned(name, command, names) for command in (commands() if commands else ())),
+    )
+
+
+def _owned(plugin: str, command: SlashCommand, actions: Sequence[str]) -> SlashCommand:
+    """Return the command with the full name of its action. Raises PluginError."""
+    if not _NAME.fullmatch(command.name) or command.name in BUILT_IN_COMMANDS:
+        raise PluginError(f"the command {command.name!r} must match {_NAME.pattern} and not be one of ours")
+    action = f"{plugin}.{command.action}"
+    if action not in actions:
+        raise PluginError(f"the command {command.name} names the action {command.action!r}{nearest(action, actions)}")
+    return replace(command, action=action)
+
+
+def _check_clash(host: Host, plugin: Plugin) -> None:
+    names = [command.name for command in plugin.commands]
+    if twice := {name for name in names if names.count(name) > 1 or name in host.commands}:
+        raise PluginError(f"the command {sorted(twice)[0]} exists already")
+    if clash := {action.name for action in plugin.actions} & set(host.actions):
+        raise PluginError(f"the action {sorted(clash)[0]} exists already")
 
 
 def _settings(name: str, model: type[BaseModel] | None, section: Mapping[str, Any]) -> Any:

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from sysop.errors import InvalidRequest, NotAllowed
 from sysop.gate import approvals as life
 from sysop.gate.approvals import Counted
-from sysop.gate.effect import close_open
 from sysop.gate.people import People
-from sysop.model import Actor, EffectState, Request, RunState
+from sysop.gate.stopping import stop
+from sysop.model import Actor, EffectState, Request
 from sysop.redact import redact_value
 from sysop.store import approvals, effects, feedback, mode, runs
 from sysop.store.store import Store
@@ -81,13 +81,8 @@ class Service:
                 raise InvalidRequest(f"run {run_id} is {run.state} already")
             if actor.id not in run.requesters and not self._people.roles_of(actor.id):
                 raise NotAllowed("only who asked, or a person with a role, can cancel a run")
-            if runs.ask_to_stop(tx, run_id, actor.id):
-                tx.audit(run_id, "run.cancel_requested", actor.id, reason=reason)
-                return "stopping"
-            close_open(tx, run_id, "the run was cancelled")
-            summary = {"summary": f"cancelled by {actor.name}{f': {reason}' if reason else ''}", "resolved": False}
-            runs.end(tx, run_id, RunState.CANCELLED, summary, actor.id)
-            return "cancelled"
+            summary = f"cancelled by {actor.name}{f': {reason}' if reason else ''}"
+            return "cancelled" if stop(tx, run, actor, reason, summary) else "stopping"
 
         return await self._store.write(unit)
 
@@ -126,8 +121,8 @@ class Service:
         """Let effects go on and wake what waited."""
 
         def unit(tx: Tx) -> None:
-            if not self._people.roles_of(actor.id):
-                raise NotAllowed("only a person with a role in the settings can let changes go on")
+            if not (actor.human and self._people.roles_of(actor.id)):
+                raise NotAllowed("only a person with a role can let changes go on")
             mode.write(tx, paused=False, by=actor.id, reason=reason)
             runs.wake_paused(tx)
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from datetime import time as clock_time
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
@@ -155,9 +156,17 @@ class SlackRole(_Section):
     users: tuple[str, ...] = Field((), description="ids of users, such as U024BE7LH")
 
 
+TeamId = Annotated[str, Field(pattern=r"^[TE][A-Z0-9]+$")]
+
+
 class SlackOauthSettings(_Section):
     """Several workspaces: each installs Sysop by OAuth, and its token is kept in the database."""
 
+    teams: tuple[TeamId, ...] = Field(
+        min_length=1,
+        description="ids of the workspaces that may install and be served, such as T024BE7LD; the first is home to"
+        " `channel`, `roles` and `people`",
+    )
     client_id: str = Field(description="the app's client id")
     client_secret: SecretRef = Field(description="env:NAME or file:PATH")
     redirect_url: str = Field(description="public address of /slack/oauth_redirect")
@@ -172,12 +181,22 @@ class SlackSettings(_Section):
     app_token: SecretRef | None = Field(None, description="xapp-…, as env:NAME or file:PATH; needed in socket mode")
     signing_secret: SecretRef | None = Field(None, description="env:NAME or file:PATH; needed in http mode")
     api_url: str = Field("https://slack.com/api/", description="base of the Web API", pattern=r"^https?://.+/$")
+    proxy: str | None = Field(
+        None, description="http proxy to reach Slack through; the environment's is not used", pattern=r"^https?://.+$"
+    )
     channel: str | None = Field(
         None,
         description="id of the channel for incidents and for approvals nobody asked for in Slack",
         pattern=r"^[CG][A-Z0-9]{2,}$",
     )
-    link_hosts: tuple[str, ...] = Field((), description="hosts whose links stay links in what is posted")
+    link_hosts: tuple[str, ...] = Field(
+        (), description="hosts whose links stay links in what is posted; *.example.com is every host below it"
+    )
+    runbooks_url: str | None = Field(
+        None,
+        description="address below which people read `runbooks/x.md`; its host must be in link_hosts",
+        pattern=r"^https?://[^/]+/(.*/)?$",
+    )
     roles: dict[str, SlackRole] = Field(default_factory=dict, description="roles that user groups and users give")
     oauth: SlackOauthSettings | None = Field(None, description="several workspaces, http mode only")
 
@@ -185,6 +204,11 @@ class SlackSettings(_Section):
     def on(self) -> bool:
         """Tell whether Slack is used."""
         return self.bot_token is not None or self.oauth is not None
+
+    @property
+    def home(self) -> str | None:
+        """Return the workspace that channel, roles and people are of; None where there is only one anyway."""
+        return self.oauth.teams[0] if self.oauth else None
 
     @model_validator(mode="after")
     def _complete(self) -> SlackSettings:
@@ -196,6 +220,8 @@ class SlackSettings(_Section):
             raise ValueError("signing_secret is missing: http mode needs it to know that a request is Slack's")
         if self.oauth is not None and self.mode == "socket":
             raise ValueError("oauth needs mode: http")
+        if self.runbooks_url is not None and urlsplit(self.runbooks_url).hostname not in self.link_hosts:
+            raise ValueError("runbooks_url: its host is not in link_hosts, so that nothing would link there; add it")
         return self
 
 

@@ -76,6 +76,7 @@ def _traffic() -> None:
         "inbox",
         sa.Column("key", sa.Text(), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("lane", sa.Text(), nullable=False),
         sa.Column("body", sa.JSON(none_as_null=True), nullable=True),
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("attempts", sa.Integer(), server_default="0", nullable=False),
@@ -86,6 +87,7 @@ def _traffic() -> None:
         sa.Column("finished_at", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("key", name=op.f("pk_inbox")),
     )
+    op.create_index("ix_inbox_lane_state", "inbox", ["lane", "state"], unique=False)
     op.create_index("ix_inbox_state_not_before", "inbox", ["state", "not_before"], unique=False)
     op.create_table(
         "outbox",
@@ -108,6 +110,16 @@ def _traffic() -> None:
         sa.UniqueConstraint("thread", "seq", name=op.f("uq_outbox_thread_seq")),
     )
     op.create_index("ix_outbox_key", "outbox", ["key"], unique=False)
+    op.create_index("ix_outbox_finished_at", "outbox", ["finished_at"], unique=False)
+    unsent = sa.text("finished_at IS NULL")
+    op.create_index(
+        "ix_outbox_open",
+        "outbox",
+        ["thread", "seq", "key"],
+        unique=False,
+        sqlite_where=unsent,
+        postgresql_where=unsent,
+    )
     op.create_index("ix_outbox_state_not_before", "outbox", ["state", "not_before"], unique=False)
     op.create_table(
         "message",
@@ -124,6 +136,15 @@ def _traffic() -> None:
         sa.PrimaryKeyConstraint("key", name=op.f("pk_message")),
     )
     op.create_index("ix_message_channel_ts", "message", ["channel", "ts"], unique=False)
+    op.create_index("ix_message_conversation", "message", ["conversation"], unique=False)
+    op.create_index(
+        "ix_message_open",
+        "message",
+        ["opened_at"],
+        unique=False,
+        sqlite_where=sa.text("open = 1"),
+        postgresql_where=sa.text("open"),
+    )
     op.create_table(
         "lease",
         sa.Column("name", sa.Text(), nullable=False),

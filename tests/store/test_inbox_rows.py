@@ -70,3 +70,19 @@ async def test_a_retry_waits_and_a_dead_one_is_audited(store: Store) -> None:
     await store.write(lambda tx: inbox.bury(tx, "event:1", "no listener"))
     assert await store.read(inbox.counts) == {"dead": 1}
     assert await store.read(lambda conn: conn.scalar(text("SELECT kind FROM audit"))) == "inbox.dead"
+
+
+async def test_what_was_said_later_in_a_thread_never_overtakes_what_was_said_before(store: Store) -> None:
+    await store.write(lambda tx: inbox.put(tx, "event:a", "event", BODY, lane="T1/C1/1"))
+    await asyncio.sleep(0.002)
+    await store.write(lambda tx: inbox.put(tx, "event:b", "event", BODY, lane="T1/C1/1"))
+    await store.write(lambda tx: inbox.put(tx, "event:c", "event", BODY, lane="T1/C1/2"))
+    await store.write(lambda tx: inbox.put(tx, "event:d", "event", BODY))
+    assert set(await store.read(inbox.due)) == {"event:a", "event:c", "event:d"}
+    assert await store.write(lambda tx: inbox.claim(tx, "event:a", "one")) is not None
+    assert await store.write(lambda tx: inbox.claim(tx, "event:b", "two")) is None, "it is being worked on"
+    now = await store.now()
+    await store.write(lambda tx: inbox.retry(tx, "event:a", "Slack is away", now + 60_000))
+    assert await store.write(lambda tx: inbox.claim(tx, "event:b", "two")) is None, "it is tried again first"
+    await store.write(lambda tx: inbox.finish(tx, "event:a"))
+    assert await store.write(lambda tx: inbox.claim(tx, "event:b", "two")) is not None

@@ -6,7 +6,7 @@ The stored conversation is never shortened and its calls are never touched: only
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final, cast
 
@@ -20,18 +20,21 @@ from pydantic_ai.messages import (
     RetryPromptPart,
     ToolCallPart,
     ToolReturnPart,
+    UserPromptPart,
 )
 
 from sysop.agent.clean import OURS
-from sysop.agent.guard import Made, call_key, heading
+from sysop.agent.guard import Made, bounded, call_key, heading
 from sysop.agent.session import Numbered
 from sysop.extension import Tool
 from sysop.model import Risk
+from sysop.store.conversations import Turn
 
 CONCLUDE: Final = "conclude"
 CHARS_PER_TOKEN: Final = 3  # JSON and ids; prose has more, so the estimate errs on the safe side
 _REASON: Final = 500
 _WORTH: Final = 400
+_HEARD: Final = 16 * 1024
 
 
 def load(stored: bytes | None) -> list[ModelMessage]:
@@ -68,10 +71,52 @@ def pending_results(messages: Sequence[ModelMessage]) -> DeferredToolResults | N
     """
     if not messages or isinstance(messages[-1], ModelResponse):
         return None
+    waiting = open_calls(messages)
+    return DeferredToolResults(approvals=dict.fromkeys(waiting, True)) if waiting else None
+
+
+def open_calls(messages: Sequence[ModelMessage]) -> list[str]:
+    """Return the ids of the newest answer's calls that have no answer of their own yet."""
     newest = next((m for m in reversed(messages) if isinstance(m, ModelResponse)), None)
     done = answered(messages)
-    open_calls = [c.tool_call_id for c in (calls_of(newest) if newest else ()) if c.tool_call_id not in done]
-    return DeferredToolResults(approvals=dict.fromkeys(open_calls, True)) if open_calls else None
+    return [c.tool_call_id for c in (calls_of(newest) if newest else ()) if c.tool_call_id not in done]
+
+
+def settled(messages: Sequence[ModelMessage]) -> tuple[list[ModelMessage], str | None]:
+    """Return the stored conversation to go on with and, where it had come to its end in plain text, that text.
+
+    The library would ask the model once more about its own last answer; an empty one is no answer at all.
+    """
+    last = messages[-1] if messages else None
+    if not isinstance(last, ModelResponse) or calls_of(last):
+        return list(messages), None
+    text = (last.text or "").strip()
+    return (list(messages), text) if text else (list(messages[:-1]), None)
+
+
+def append(request: ModelRequest, words: Mapping[str, str]) -> None:
+    """Append what people said, by the names of the messages, to a request that is about to be sent."""
+    known = unheard([request])
+    new = {ts: text for ts, text in words.items() if ts not in known}
+    request.parts = [*request.parts, *map(UserPromptPart, new.values())]
+    request.metadata = {**(request.metadata or {}), OURS: {"heard": [*known, *new]}} if new else request.metadata
+
+
+def unheard(messages: Sequence[ModelMessage]) -> list[str]:
+    """Return the names of the messages of people that stand in a last request without an answer."""
+    last = messages[-1] if messages else None
+    notes = (last.metadata or {}).get(OURS, {}) if isinstance(last, ModelRequest) else {}
+    return list(notes.get("heard", ()))
+
+
+def fitting(turns: Sequence[Turn]) -> list[Turn]:
+    """Return the first of what people said, as much as one request should bring; the rest waits for the next."""
+    taken: list[Turn] = []
+    for turn in turns:
+        if taken and sum(len(one.text) for one in taken) + len(turn.text) > _HEARD:
+            break
+        taken.append(turn)
+    return taken
 
 
 def number(
@@ -163,20 +208,32 @@ def arguments(call: ToolCallPart) -> dict[str, Any] | str:
 def compact(messages: list[ModelMessage], limit: int) -> list[ModelMessage]:
     """Return a view of a conversation that fits a number of tokens: results lose their data, oldest first.
 
-    Pairs of call and answer stay whole. The results the model has not seen yet go last of all.
+    Pairs of call and answer stay whole. The results the model has not seen yet go last of all; where that is not
+    enough, long words of people lose their middle, but for those the run began with.
     """
-    over = sum(map(_size, messages)) - limit * CHARS_PER_TOKEN
-    if over <= 0:
-        return messages
+    view, over = _shortened(messages, sum(map(_size, messages)) - limit * CHARS_PER_TOKEN, _without_data)
+    return [*view[:1], *_shortened(view[1:], over, _in_short)[0]]
+
+
+def _shortened(
+    messages: list[ModelMessage], over: int, shorten: Callable[[ModelRequestPart], ModelRequestPart]
+) -> tuple[list[ModelMessage], int]:
+    """Shorten parts, oldest first, until nothing is over; return the view and what is over still."""
     view = list(messages)
     for index, message in enumerate(view):
-        if isinstance(message, ModelRequest):
-            shorter = [_without_data(part) for part in message.parts]
-            over -= sum(_length(a) - _length(b) for a, b in zip(message.parts, shorter, strict=True))
-            view[index] = replace(message, parts=shorter)
         if over <= 0:
             break
-    return view
+        if isinstance(message, ModelRequest):
+            shorter = [shorten(part) for part in message.parts]
+            over -= sum(_length(a) - _length(b) for a, b in zip(message.parts, shorter, strict=True))
+            view[index] = replace(message, parts=shorter)
+    return view, over
+
+
+def _in_short(part: ModelRequestPart) -> ModelRequestPart:
+    if isinstance(part, UserPromptPart) and isinstance(part.content, str) and len(part.content) > 2 * _WORTH:
+        return replace(part, content=bounded(part.content, 2 * _WORTH))
+    return part
 
 
 def _without_data(part: ModelRequestPart) -> ModelRequestPart:

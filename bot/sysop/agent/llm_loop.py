@@ -7,14 +7,14 @@ starts from a stored conversation makes the open calls again; the gate tells fro
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import pydantic_ai
 from pydantic_ai import Agent, CallToolsNode, DeferredToolRequests, ModelRequestNode, ModelRetry, RunContext, ToolOutput
 from pydantic_ai.exceptions import AgentRunError
-from pydantic_ai.messages import ModelMessage, ModelResponse, ToolCallPart
+from pydantic_ai.messages import ModelMessage, ModelRequest, ModelResponse, ToolCallPart
 from pydantic_ai.models import Model
 from pydantic_ai.usage import UsageLimits
 
@@ -48,7 +48,8 @@ async def think(
     actions, known = tool_names(toolbox.tools.values()), toolbox.releases()
     releases = {tool: known[action] for tool, action in actions.items()}
     session = Session(run, toolbox, Meter.resume(limits, usage), actions, releases, answers)
-    return await _Attempt(session, stored).work(model, prompts.task(run, incident, runbook))
+    before = () if stored else await toolbox.earlier()
+    return await _Attempt(session, stored).work(model, prompts.task(run, incident, runbook, before))
 
 
 class _Attempt:
@@ -67,15 +68,16 @@ class _Attempt:
             conclusion = await self._converse(GuardedModel(model, session), task)
         except Enough as enough:
             await self._save(spent=True)
+            await session.toolbox.put_back(history.unheard(self._messages))
             conclusion = partial(str(enough), await session.outcomes(), self._undone())
-        except LlmFailed:
+        except LlmFailed as failed:
             await self._save(spent=True)
-            raise
+            raise LlmFailed(str(failed), history.unheard(self._messages)) from failed
         except AgentRunError as failed:
             begun = [wait for wait in session.waits if not isinstance(wait, ApprovalRequired | Paused)]
             if begun:  # an effect under way is seen to its end before anybody else takes over
                 raise together(begun) from failed
-            raise LlmFailed(why(failed)) from failed
+            raise LlmFailed(why(failed), history.unheard(self._messages)) from failed
         return replace(conclusion, not_checked=[*conclusion.not_checked, *changes])
 
     async def _tell_changes(self) -> list[str]:
@@ -88,6 +90,9 @@ class _Attempt:
 
     async def _converse(self, model: Model, task: str) -> Conclusion:
         session, run = self._session, self._session.run
+        self._messages, ended = history.settled(self._messages)
+        if ended is not None:
+            return from_text(run, ended)
         async with _agent(session).iter(
             None if self._messages else task,
             message_history=self._messages or None,
@@ -103,7 +108,7 @@ class _Attempt:
                 if isinstance(node, ModelRequestNode):
                     if not self._messages or self._messages[-1] is not node.request:
                         self._messages.append(node.request)  # the newest results are nowhere else yet
-                    await self._save()
+                    await self._save(taken=await self._listen(node.request))
                 elif isinstance(node, CallToolsNode):
                     await self._answered(node.model_response)
             assert conversation.result is not None
@@ -115,6 +120,17 @@ class _Attempt:
         if isinstance(output, Finding):
             return output.conclusion(run, await _evidence(session))
         return from_text(run, output)
+
+    async def _listen(self, request: ModelRequest) -> list[str]:
+        """Append what people have said since to a request, and return the names of those messages.
+
+        Never while a call is open: the next thing a model is told after a call is what became of it.
+        """
+        if history.open_calls(self._messages):
+            return []
+        turns = history.fitting(await self._session.toolbox.heard())
+        history.append(request, {turn.ts: prompts.heard(turn.text, turn.actor) for turn in turns})
+        return [turn.ts for turn in turns]
 
     async def _answered(self, response: ModelResponse) -> None:
         """Store an answer, judge its calls and tell people, all before any of them runs."""
@@ -139,12 +155,12 @@ class _Attempt:
                     f"Not done: {found.why}. Use the results you have, look at something else, or conclude."
                 )
 
-    async def _save(self, *, spent: bool = False) -> None:
+    async def _save(self, *, spent: bool = False, taken: Sequence[str] = ()) -> None:
         """Store the conversation if it has grown; with `spent` also what requests without an answer have cost."""
         messages = history.dump(self._messages)
-        if spent or messages != self._stored:
+        if spent or taken or messages != self._stored:
             session = self._session
-            await session.toolbox.save_history(messages, session.answers, session.meter.as_json())
+            await session.toolbox.save_history(messages, session.answers, session.meter.as_json(), taken)
             self._stored = messages
 
     def _undone(self) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 import importlib.util
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, cast
 
@@ -13,7 +13,7 @@ from sysop.agent import prompts
 from sysop.agent.prompts import FindRunbook
 from sysop.agent.session import LlmFailed, LlmToolbox
 from sysop.errors import SettingsError
-from sysop.extension import Planner, Tool, Toolbox
+from sysop.extension import Earlier, Planner, Tool, Toolbox
 from sysop.model import Conclusion, Outcome, Run
 from sysop.redact import redact
 from sysop.settings import LlmSettings
@@ -44,13 +44,14 @@ class LlmPlanner:
 
     async def plan(self, run: Run, incident: Mapping[str, Any] | None, toolbox: Toolbox) -> Conclusion:
         """Work until there is a conclusion. Parked passes through untouched."""
-        plan = dict(run.plan)
+        plan, box = dict(run.plan), cast(LlmToolbox, toolbox)
         if "degraded" not in plan:
             try:
-                return await self._think(run, incident, cast(LlmToolbox, toolbox), plan)
+                return await self._think(run, incident, box, plan)
             except (LlmFailed, SettingsError) as failed:
                 plan["degraded"] = redact(str(failed))
-                await toolbox.remember(plan)
+                # The fallback reads nothing that was said meanwhile: that becomes a run of its own.
+                await box.put_back(failed.unheard if isinstance(failed, LlmFailed) else (), plan)
         await toolbox.say(f"{PREFIX}degraded", f"Going on without the language model: {plan['degraded']}.")
         behind = Behind(toolbox, plan)
         conclusion = await self._fallback.plan(replace(run, plan=plan.get("fallback", {})), incident, behind)
@@ -116,3 +117,7 @@ class Behind:
     async def now(self) -> int:
         """Return the database's time."""
         return await self.toolbox.now()
+
+    async def earlier(self) -> Sequence[Earlier]:
+        """Return what the conversation holds from before this run."""
+        return await self.toolbox.earlier()

@@ -9,29 +9,33 @@ only says whether the next look is due.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from sysop.actions import Action
-from sysop.errors import ActionRefused, InvalidCall, RunbookError, WaitUntil
-from sysop.extension import Toolbox
+from sysop.agent.collect import Collect, Failure, Memory, Reply, as_text, call_text, named
+from sysop.errors import RunbookError, WaitUntil
+from sysop.extension import Earlier, Toolbox
 from sysop.inventory import Inventory
 from sysop.knowledge import expression
 from sysop.knowledge.expression import Expression, ExpressionError
 from sysop.knowledge.index import Index, Match
 from sysop.knowledge.runbook import CONTINUE, ESCALATE, Ending, Runbook, Step, Text, Value
+from sysop.knowledge.search import MIN_CONFIDENCE
 from sysop.knowledge.shape import ANY, Shape, conform, of_action
 from sysop.model import Claim, Conclusion, EffectState, Outcome, Risk, Run
 
 MAX_ALERTS: Final = 100
-MAX_SERVICES: Final = 3
-LOOK_BACK_MINUTES: Final = 60
 
 
 class RunbookPlanner:
-    """Follows the runbook that fits the incident or the question; without one, collects facts and hands over."""
+    """Follows the runbook that fits the incident or the question; without one, collects facts and hands over.
+
+    A follow-up in a conversation is answered and not acted on where acting could mean to do again what an earlier run
+    has done: in a run that may look only, about an incident some run has worked on, and where its words lead to a
+    runbook that was followed here before. To have it done again, people start the triage again or name the action.
+    """
 
     def __init__(self, index: Index, actions: Mapping[str, Action], inventory: Inventory) -> None:
         self._index = index
@@ -42,24 +46,29 @@ class RunbookPlanner:
         """Work until there is a conclusion. Parked passes through untouched."""
         seen = incident_view(incident)
         plan = dict(run.plan)
+        earlier = await toolbox.earlier() if run.conversation else ()
         if "digest" not in plan:
             try:
-                plan = self._choose(run, seen)
+                plan = self._choose(run, seen, earlier)
             except RunbookError as unknown:
                 return _hand_over(f"The runbook that was asked for cannot be followed: {unknown}")
             await toolbox.remember(plan)
-        memory = _Memory(toolbox, plan)
+        memory = Memory(toolbox, plan)
+        if plan.get("reply"):
+            return await self._reply(run, seen, memory, earlier).conclude()
         if plan["runbook"] is None:
-            return await _Collect(run, seen, memory, plan["why"]).conclude()
+            return await Collect(run, seen, self._about(run, seen), memory, plan["why"]).conclude()
         runbook = self._index.runbooks.get(plan["runbook"])
         if runbook is None or runbook.digest != plan["digest"]:
             return _changed(plan, runbook)
         await toolbox.say("runbook", f"Following {runbook.path} ({runbook.title}): {plan['why']}.")
         return await _Walk(run, seen, memory, runbook, self._shapes).follow()
 
-    def _choose(self, run: Run, seen: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the plan: which runbook at which digest, and why."""
+    def _choose(self, run: Run, seen: Mapping[str, Any], earlier: Sequence[Earlier]) -> dict[str, Any]:
+        """Return the plan: which runbook at which digest, and why; or that the run is a reply."""
         match = self._match(run, seen)
+        if run.text and not run.request.get("runbook") and _only_asks(run, seen, match, earlier):
+            return {"runbook": None, "digest": None, "why": "it is a follow-up", "reply": True}
         if match is None:
             return {"runbook": None, "digest": None, "why": "no runbook fits"}
         if not match.runbook.steps:
@@ -73,7 +82,24 @@ class RunbookPlanner:
         services = seen["services"]
         environments = sorted({self._inventory.environment_of(s) for s in services})
         found = self._index.find([a["name"] for a in seen["alerts"]], services, environments)
-        return found or (self._index.suggest(run.text) if run.text and not seen["alerts"] else None)
+        words = run.text or seen["title"]
+        return found or (self._index.suggest(words) if words and not seen["alerts"] else None)
+
+    def _about(self, run: Run, seen: Mapping[str, Any]) -> Sequence[str]:
+        """Return the services a question is about: those it names, else those of the incident."""
+        return named(run.text, self._inventory.services) or seen["services"]
+
+    def _reply(self, run: Run, seen: Mapping[str, Any], memory: Memory, earlier: Sequence[Earlier]) -> Reply:
+        page = next((hit for hit in self._index.search(run.text, 1) if hit.confidence >= MIN_CONFIDENCE), None)
+        match = self._match(run, seen)
+        return Reply(self._about(run, seen), memory, earlier, page, match.runbook.path if match else None)
+
+
+def _only_asks(run: Run, seen: Mapping[str, Any], match: Match | None, earlier: Sequence[Earlier]) -> bool:
+    if run.read_only:
+        return True
+    followed = {one.runbook for one in earlier}
+    return bool(earlier and seen["id"]) or (match is not None and match.runbook.path in followed)
 
 
 def incident_view(incident: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -125,41 +151,13 @@ class _Stop(Exception):
         self.reason = reason
 
 
-@dataclass(frozen=True, slots=True)
-class _Failure:
-    """Why a step did not do what it is for; `otherwise` says what now."""
-
-    state: str
-    reason: str
-
-
-@dataclass(slots=True)
-class _Memory:
-    """The toolbox, with refusals remembered: a policy or budget may say otherwise on replay."""
-
-    toolbox: Toolbox
-    plan: dict[str, Any]
-
-    async def call(self, id: str, action: str, args: Mapping[str, Any], reason: str) -> Outcome | _Failure:
-        """Make a call. One that never ran is a failure without a row."""
-        refused: dict[str, dict[str, str]] = self.plan.setdefault("refused", {})
-        if id not in refused:
-            try:
-                return await self.toolbox.call(id, action, args, reason=reason)
-            except (InvalidCall, ActionRefused) as no:
-                state = "refused" if isinstance(no, ActionRefused) else "invalid"
-                refused[id] = {"state": state, "reason": f"{call_text(action, args)} was not done: {no}"}
-            await self.toolbox.remember(self.plan)
-        return _Failure(**refused[id])
-
-
 @dataclass(slots=True)
 class _Walk:
     """One pass over a runbook from its first step. `steps` is what expressions see of the finished ones."""
 
     run: Run
     incident: Mapping[str, Any]
-    memory: _Memory
+    memory: Memory
     runbook: Runbook
     shapes: Mapping[str, Shape]
     steps: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -203,11 +201,11 @@ class _Walk:
             raise _Stop(step, failure.reason)
         return None if step.otherwise == CONTINUE else step.otherwise
 
-    async def _once(self, step: Step, args: Mapping[str, Any]) -> _Failure | None:
+    async def _once(self, step: Step, args: Mapping[str, Any]) -> Failure | None:
         outcome = await self._call(step.id, step, args)
-        return outcome if isinstance(outcome, _Failure) else _failed(outcome)
+        return outcome if isinstance(outcome, Failure) else _failed(outcome)
 
-    async def _poll(self, step: Step, args: Mapping[str, Any]) -> _Failure | None:
+    async def _poll(self, step: Step, args: Mapping[str, Any]) -> Failure | None:
         """Look until the condition holds: each look is a call of its own, the limit counts from the first one's row."""
         assert step.until is not None
         self._only_reads(step)
@@ -216,7 +214,7 @@ class _Walk:
         while True:
             number += 1
             outcome = await self._call(f"{step.id}#{number}", step, args)
-            if isinstance(outcome, _Failure):
+            if isinstance(outcome, Failure):
                 return outcome
             failure = _failed(outcome)  # a look that failed shows nothing; the next one may
             if failure is None and await self._holds(step, step.until):
@@ -239,16 +237,16 @@ class _Walk:
         if tool is not None and tool.risk is not Risk.READ:
             raise _Stop(step, f"`until` would repeat {step.action}, which changes things; only a read may be repeated")
 
-    def _unmet(self, step: Step) -> _Failure:
+    def _unmet(self, step: Step) -> Failure:
         assert step.until is not None
         limit = f"within {step.within // 1000} s" if step.within else "when checked"
         shown = expression.values(step.until, self._variables())
-        return _Failure("unmet", f"`{expression.short(step.until.source)}` did not hold {limit} ({shown})")
+        return Failure("unmet", f"`{expression.short(step.until.source)}` did not hold {limit} ({shown})")
 
-    async def _call(self, id: str, step: Step, args: Mapping[str, Any]) -> Outcome | _Failure:
+    async def _call(self, id: str, step: Step, args: Mapping[str, Any]) -> Outcome | Failure:
         """Make a call and record it under the step."""
         outcome = await self.memory.call(id, step.action, args, step.note)
-        if isinstance(outcome, _Failure):
+        if isinstance(outcome, Failure):
             self.steps[step.id] = _record(state=outcome.state, error=outcome.reason, args=args)
             return outcome
         self.clock = max(self.clock, outcome.at)
@@ -366,11 +364,11 @@ class _Walk:
         )
 
 
-def _failed(outcome: Outcome) -> _Failure | None:
+def _failed(outcome: Outcome) -> Failure | None:
     if outcome.state is not EffectState.DONE:
-        return _Failure(str(outcome.state), f"{outcome.action} failed: {outcome.error or outcome.state}")
+        return Failure(str(outcome.state), f"{outcome.action} failed: {outcome.error or outcome.state}")
     if outcome.verified is False:
-        return _Failure("done", f"{outcome.action} was done but did not help: {outcome.verification or 'no detail'}")
+        return Failure("done", f"{outcome.action} was done but did not help: {outcome.verification or 'no detail'}")
     return None
 
 
@@ -380,57 +378,5 @@ def _record(**known: Any) -> dict[str, Any]:
 
 
 def _in_short(step: Step, record: Mapping[str, Any]) -> str:
-    answer = record["error"] or _json(record["result"])
+    answer = record["error"] or as_text(record["result"])
     return f"{call_text(step.action, record['args'])} is {record['state']}: {answer}"
-
-
-def call_text(action: str, args: Mapping[str, Any]) -> str:
-    """Return a call on one line for people to read."""
-    return expression.short(f"{action}({', '.join(f'{k}={_json(v)}' for k, v in args.items())})")
-
-
-def _json(value: Any) -> str:
-    return value if isinstance(value, str) else expression.short(json.dumps(value, ensure_ascii=False), 240)
-
-
-@dataclass(slots=True)
-class _Collect:
-    """What can be said without a runbook: facts from reads that are at hand, and that a person must go on."""
-
-    run: Run
-    incident: Mapping[str, Any]
-    memory: _Memory
-    why: str
-    claims: list[Claim] = field(default_factory=list)
-    missed: list[str] = field(default_factory=list)
-
-    async def conclude(self) -> Conclusion:
-        for number, service in enumerate(self.incident["services"][:MAX_SERVICES], 1):
-            await self._look(f"service_{number}", "inventory.service", {"service": service})
-            await self._look(f"deploys_{number}", "cicd.recent_deploys", _deploys_of(service))
-        about = self.incident["title"] or self.run.text or "this"
-        text = f"No runbook was followed for {about!r}: {self.why}. A person must look into it; nothing was changed."
-        return Conclusion(
-            summary=text,
-            resolved=False,
-            basis="facts from read-only calls, no diagnosis was made" if self.claims else "nothing was measured",
-            claims=self.claims,
-            not_checked=["the cause", *self.missed],
-            escalate=text,
-        )
-
-    async def _look(self, id: str, action: str, args: Mapping[str, Any]) -> None:
-        tool = self.memory.toolbox.tools.get(action)
-        if tool is None or tool.risk is not Risk.READ:
-            self.missed.append(f"{call_text(action, args)}: there is no such action")
-            return
-        outcome = await self.memory.call(id, action, args, "collecting facts, as no runbook fits")
-        if isinstance(outcome, _Failure):
-            self.missed.append(outcome.reason)
-            return
-        answer = _json(outcome.result) if outcome.ok else outcome.error or str(outcome.state)
-        self.claims.append(Claim(f"{call_text(action, args)}: {answer}", (outcome.evidence,)))
-
-
-def _deploys_of(service: str) -> dict[str, Any]:
-    return {"service": service, "minutes": LOOK_BACK_MINUTES}

@@ -13,6 +13,7 @@ from typing import Any, Protocol, TypeVar
 from sysop.agent.usage import Meter
 from sysop.extension import Tool, Toolbox
 from sysop.model import Outcome, Run
+from sysop.store.conversations import Turn
 
 T = TypeVar("T")
 
@@ -23,7 +24,14 @@ BEAT_S = 5.0
 
 
 class LlmFailed(Exception):
-    """The model cannot be used for this run any more; the text says why and is fit for people."""
+    """The model cannot be used for this run any more; the text says why and is fit for people.
+
+    `unheard` names what people said and the model has never answered.
+    """
+
+    def __init__(self, message: str, unheard: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.unheard = tuple(unheard)
 
 
 class LlmToolbox(Toolbox, Protocol):
@@ -47,8 +55,21 @@ class LlmToolbox(Toolbox, Protocol):
         """Return the stored messages, the number of model answers so far and the usage."""
         ...
 
-    async def save_history(self, messages: bytes, answers: int, usage: Mapping[str, Any]) -> None:
-        """Store the messages before any call of the newest answer runs."""
+    async def heard(self) -> Sequence[Turn]:
+        """Return what people have said to this run and it has not taken up yet, in the order it was said."""
+        ...
+
+    async def save_history(
+        self, messages: bytes, answers: int, usage: Mapping[str, Any], taken: Sequence[str] = ()
+    ) -> None:
+        """Store the messages before any call of the newest answer runs; `taken` names what people said that is new.
+
+        Whoever said it asks for all that comes after, in the same transaction.
+        """
+        ...
+
+    async def put_back(self, unheard: Sequence[str], plan: Mapping[str, Any] | None = None) -> None:
+        """Let what people said wait again for a run that answers it; in the same transaction store a plan, if any."""
         ...
 
     async def outcomes(self) -> Sequence[Outcome]:

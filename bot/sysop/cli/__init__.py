@@ -16,6 +16,7 @@ from sysop.cli import output
 # name: (module, what `sysop --help` says). The module has a click command of the same name.
 COMMANDS = {
     "demo": ("demo", "Break a small company and repair it under your approval."),
+    "dev": ("dev", "Chat with Sysop on a local stand-in for Slack."),
     "serve": ("serve", "Run Sysop: take alerts in, carry runs forward."),
     "ask": ("ask", "Ask a question or for help with a symptom."),
     "run": ("ask", "Carry out one action through the gate."),

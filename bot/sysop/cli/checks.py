@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import importlib.util
 import os
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
@@ -16,6 +17,7 @@ from sysop import settings as settings_file
 from sysop import yamlsafe
 from sysop.app import App
 from sysop.cli.checks_database import database
+from sysop.cli.checks_slack import slack
 from sysop.cli.common import (
     again,
     lines_to_add,
@@ -24,7 +26,7 @@ from sysop.cli.common import (
     message,
 )
 from sysop.cli.found import Found, Status
-from sysop.errors import SettingsError, SysopError
+from sysop.errors import SettingsError, StoreError, SysopError
 from sysop.extension import HealthCheck
 from sysop.host import Host
 from sysop.model import Verdict
@@ -51,9 +53,13 @@ async def look_at_everything(shown: dict[str, Any]) -> AsyncIterator[Found]:
         yield Found("start", "failed", message(bad), "Sysop does not start before this is right")
         return
     try:
+        with contextlib.suppress(StoreError):  # there may be no database yet; its own check says so
+            await app.people.refresh()
         for one in _parts(app):
             yield one
         async for found in database(app):
+            yield found
+        async for found in slack(app):
             yield found
         for health in await asyncio.gather(*(_health(app, name, check) for name, check in app.host.health_checks())):
             yield health
@@ -134,7 +140,7 @@ def _policy(app: App) -> Found:
         detail = f"{told}; rule {worst.name!r} asks {need}, and there are {have}: what it covers is forbidden"
         return Found("policy", "failed", detail, f"add people to sysop.yaml, such as:\n{_people(worst.roles)}")
     roles = tuple(sorted({role for rule in asking for role in rule.roles}))
-    names = ", ".join(one.partition(":")[2] for one in app.people.holding(roles))
+    names = ", ".join(app.people.called(one) for one in app.people.holding(roles))
     who = f"; who can approve: {names}" if roles else "; nothing asks for approval"
     tight = next((rule for rule in asking if len(app.people.holding(rule.roles)) == rule.count), None)
     if tight is not None:

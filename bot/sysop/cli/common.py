@@ -155,6 +155,7 @@ async def opened(*, check: bool = True) -> AsyncIterator[App]:
     try:
         if check:
             await app.store.check()
+            await app.people.refresh()
         yield app
     finally:
         await app.close()

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, text
 
 from sysop.app import App
 from sysop.cli import Group
-from sysop.cli.common import EXIT_NOT_RESOLVED, command, emit, json_option, opened, out
+from sysop.cli.common import EXIT_NOT_RESOLVED, command, emit, err, json_option, opened, out
 from sysop.paths import private_file
 from sysop.store import schema
 from sysop.store.engine import sqlite_file
@@ -29,8 +29,10 @@ async def upgrade() -> None:
                 private_file(sqlite_file(app.store.url))
             revision = schema.upgrade(app.store.url)
         finally:
-            await app.runner.stop()
+            await app.runner.release()
         out().print(f"{app.store.place} is at revision {revision}", markup=False, soft_wrap=True)
+        if not app.store.embedded:
+            err.print("a role that does not own the schema needs its rights again: sysop db grant ROLE", style="dim")
 
 
 @db.command("check")

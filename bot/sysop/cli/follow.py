@@ -115,7 +115,7 @@ async def _begin(app: App) -> bool:
     if app.runner.holder() is not None:
         return False
     try:
-        await app.begin()
+        await app.begin(chat=False)  # this must work while the chat does not
     except StoreUnavailable:
         if app.runner.holder() in (None, os.getpid()):
             raise  # else somebody has become the runner in this moment
@@ -178,7 +178,7 @@ def _waits(app: App, view: View, as_json: bool) -> int:
 def deciders(app: App, approval: Approval) -> Text:
     """Return who can decide on an approval, and how."""
     others = [other for other in app.people.holding(approval.roles) if other not in approval.requesters]
-    names = [other.partition(":")[2] for other in others]
+    names = [app.people.called(other) for other in others]
     who = " or ".join(names) or f"somebody with role {' or '.join(approval.roles)}"
     return Text(
         f"To be decided by {who}, never by who asked:\n"

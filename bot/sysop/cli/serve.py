@@ -57,7 +57,7 @@ async def _door(app: App) -> tuple[Starlette, socket.socket]:
     try:
         return app.webhooks(), listen(app.settings.webhooks.host, app.settings.webhooks.port)
     except SettingsError:
-        await app.runner.stop()
+        await app.runner.release()
         raise
 
 

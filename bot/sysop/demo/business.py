@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from sysop.demo.company import wire
-from sysop.demo.company.scenario import Deploy, Scenario, plan
+from sysop.demo.company.scenario import Scenario, plan
 from sysop.demo.company.supervisor import COMPANY_FILE
 from sysop.demo.setup import Place
 from sysop.errors import SysopError
@@ -98,10 +98,10 @@ class Business:
         if process.returncode:
             raise CompanyFailed(f"the deploy of {service} {version} failed: {said.decode(errors='replace').strip()}")
 
-    async def deploy_all(self, deploys: tuple[Deploy, ...]) -> None:
-        """Perform deploys one after the other."""
-        for one in deploys:
-            await self.deploy(one.service, one.version, one.team, one.change)
+    async def record_live(self) -> None:
+        """Record what is live as deploys of its own, so that there is a version to go back to."""
+        initial = self.scenario.initial.items()
+        await asyncio.gather(*(self.deploy(s, v, "release train", "as it was") for s, v in initial))
 
     async def stop(self) -> None:
         """Stop the company; it also stops by itself when this process dies, since its standard input ends."""

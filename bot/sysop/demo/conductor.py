@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import time
 from collections import deque
@@ -15,15 +14,15 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from sysop import app as composition
-from sysop import settings as settings_file
 from sysop.app import App
 from sysop.demo.business import Business, Fares
 from sysop.demo.report import Moments, Result, make
-from sysop.demo.setup import APPROVER, Place, prepare, write_settings
+from sysop.demo.setup import APPROVER, Place, prepare
+from sysop.demo.stage import Stage
 from sysop.extension import Planner
 from sysop.model import Actor, Approval, ApprovalState, IncidentState
+from sysop.settings import Settings
 from sysop.store import approvals, effects, incidents, runs
-from sysop.surfaces.server import Server, listen
 
 GIVE_UP_S = 75.0
 DECISION_S = 1800.0
@@ -68,29 +67,18 @@ class Audience(Protocol):
 
 @asynccontextmanager
 async def stage(options: Options, audience: Audience) -> AsyncIterator[tuple[App, Business, Place]]:
-    """Set up company and Sysop on free loopback ports; take both down again, however it ends."""
+    """Set up company and Sysop with the planners that were chosen; take both down again, however it ends."""
     place = prepare(options.folder)
-    listener = listen("127.0.0.1", 0)
-    port = listener.getsockname()[1]
-    business = Business(place, options.seed)
-    async with contextlib.AsyncExitStack() as stack:
-        stack.callback(listener.close)
-        stack.push_async_callback(business.stop)
-        audience.phase("starting the company: gateway → checkout → payments")
-        await business.start(f"http://127.0.0.1:{port}/webhooks/alertmanager")
-        write_settings(place, metrics_url=business.watcher, port=port)
-        app = composition.build(settings_file.load(place.settings))
-        stack.push_async_callback(app.close)
+
+    def build(settings: Settings, _business: Business) -> App:
+        app = composition.build(settings)
         for name, make_planner in options.planners.items():
             app.planners.add(name, make_planner)
         if options.planner:
             app.planners.prefer(options.planner)
-        await app.begin()
-        stack.push_async_callback(app.end)
-        server = Server(app.webhooks(), listener)
-        await server.start()
-        stack.push_async_callback(server.stop)
-        app.set_ready(True)
+        return app
+
+    async with Stage(place, options.seed, build=build, phase=audience.phase).up() as (app, business):
         yield app, business, place
 
 
@@ -114,12 +102,12 @@ async def conduct(options: Options, audience: Audience) -> Result:
 
 
 async def _settle(business: Business, audience: Audience) -> None:
-    """Record what is live as deploys of its own, so that there is a version to go back to, and see customers served."""
-    scenario = business.scenario
+    """Record what is live, and see customers served."""
     audience.phase("recording what is live")
-    initial = scenario.initial.items()
-    await asyncio.gather(*(business.deploy(s, v, "release train", "as it was") for s, v in initial))
-    audience.tell("live: " + ", ".join(f"{service} {version}" for service, version in initial))
+    await business.record_live()
+    audience.tell(
+        "live: " + ", ".join(f"{service} {version}" for service, version in business.scenario.initial.items())
+    )
     while ((fares := await business.fares()).success_ratio or 0) < WELL:
         audience.fares(fares)
         await asyncio.sleep(LOOK_S)

@@ -8,6 +8,7 @@ import pwd
 import secrets
 import shutil
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -77,8 +78,10 @@ def _refuse_foreign(place: Place) -> None:
         raise SettingsError(f"a demo is running in {place.root} (process {holder}); stop it or name another --folder")
 
 
-def write_settings(place: Place, *, metrics_url: str, port: int) -> dict[str, Any]:
-    """Write the demo's sysop.yaml: an ordinary one, as a company would."""
+def write_settings(
+    place: Place, *, metrics_url: str, port: int, more: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Write the demo's sysop.yaml: an ordinary one, as a company would. `more` adds sections."""
     pipeline = {
         "command": [
             *(sys.executable, "-m", "sysop.demo.company.deploy", "--folder", str(place.company)),
@@ -99,7 +102,7 @@ def write_settings(place: Place, *, metrics_url: str, port: int) -> dict[str, An
     values: dict[str, Any] = {
         "state": str(place.root),
         "environment": "demo",
-        "people": {APPROVER: {"roles": ["approver"]}, **_you()},
+        "people": {APPROVER: {"roles": ["approver"]}, **you()},
         "inventory": {
             service.name: {"owner": service.team, "depends_on": [service.calls] if service.calls else []}
             for service in SERVICES.values()
@@ -110,6 +113,7 @@ def write_settings(place: Place, *, metrics_url: str, port: int) -> dict[str, An
             "metrics": {"url": metrics_url},
             "cicd": {"provider": "local", "local": local, "default_service": {"pipeline": "deploy", "health": health}},
         },
+        **(more or {}),
     }
     place.settings.write_text(
         f"# The settings of `sysop demo`, as a company would write them.\n{yaml.safe_dump(values, sort_keys=False)}"
@@ -118,7 +122,7 @@ def write_settings(place: Place, *, metrics_url: str, port: int) -> dict[str, An
     return values
 
 
-def _you() -> dict[str, Any]:
+def you() -> dict[str, Any]:
     """Return the person at this terminal, who may approve; under a name of their own if the system knows one."""
     uid = os.getuid()
     try:

@@ -210,6 +210,8 @@ def _problem(approval: Approval, actor: Actor, digest: str | None, roles_of: Rol
         return f"{actor.id} is not known as a person; only people can approve, no guests and no bots"
     if set(actor.ids) & set(approval.requesters):
         return "who asks for a change cannot approve it"
+    if set(actor.ids) & {vote.approver for vote in approval.votes}:
+        return "you have voted already"
     if not roles_of(actor.id) & set(approval.roles):
         return f"this needs the role {' or '.join(approval.roles)}"
     return None

@@ -6,6 +6,7 @@ outcome → post-check, each durable before the next. Called again with the same
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import NoReturn
@@ -108,20 +109,35 @@ class Gate:
             raise
 
     def _decide(self, bound: Bound, actor: Actor, origin: Origin, now: int) -> Decision:
+        return self._possible(self._answer(bound, actor, origin, now), (actor.id,))
+
+    def _answer(self, bound: Bound, actor: Actor, origin: Origin, now: int) -> Decision:
         question = Question(
             bound.action.name, bound.action.risk, bound.environment, bound.target, actor.roles, origin, now
         )
-        decision = tighten(self._policy.decide(question), self._desk.host.judge(bound.call, bound.action, actor))
-        others = [other for other in self._people.holding(decision.roles) if other != actor.id]
+        return tighten(self._policy.decide(question), self._desk.host.judge(bound.call, bound.action, actor))
+
+    def _possible(self, decision: Decision, requesters: Sequence[str]) -> Decision:
+        others = [other for other in self._people.holding(decision.roles) if other not in requesters]
         if decision.verdict is Verdict.APPROVE and len(others) < decision.count:
             return Decision(Verdict.FORBID, decision.rule, _nobody_can(decision))
         return decision
 
     def _policy_now(self, run: Run, bound: Bound, now: int) -> Decision:
-        """Return policy's answer for the rights that everybody who asks has had from the start and has still."""
+        """Return policy's strictest answer for anybody who asks, and for all of them together.
+
+        Together they have the rights that each has had from the start and has still: nobody lends another a right, and
+        what one of them may not do is not done. A run that people have a say in is theirs as well, whatever made it
+        start: a few words to an alert's run must not do what their author may not do alone.
+        """
         named = [who for who in run.requesters if not who.startswith("os:")]  # os:UID has no roles of its own
         roles = frozenset(run.roles).intersection(*map(self._people.roles_of, named))
-        return self._decide(bound, Actor(run.requesters[0], roles), run.origin, now)
+        people = [who for who in named if not who.startswith("service:")]
+        asking = [Actor(run.requesters[0], roles)]
+        asking += [Actor(who, self._people.roles_of(who), human=True) for who in people]
+        origins = dict.fromkeys((run.origin, *((Origin.ASKED,) if any(map(_is_person, run.requesters)) else ())))
+        first, *more = [self._answer(bound, actor, origin, now) for origin in origins for actor in asking]
+        return self._possible(tighten(first, more), run.requesters)
 
     def _objection(self, run: Run, bound: Bound, row: Effect, now: int) -> str | None:
         """Return why an effect that was authorised before a crash or a pause must not begin any more."""
@@ -289,6 +305,10 @@ class Gate:
             error=done.error,
         )
         return row
+
+
+def _is_person(requester: str) -> bool:
+    return not requester.startswith("service:")
 
 
 def _nobody_can(decision: Decision) -> str:

@@ -17,6 +17,8 @@ from sysop.store.writer import Tx
 
 FRESH_S = 60.0
 STALE_S = 300.0
+AGAIN_S = 10.0
+"""A surface that does not answer is not asked again at every call of every run."""
 MEMBER_MS = 60_000
 """So long what a chat surface said of an account counts."""
 
@@ -45,6 +47,7 @@ class People:
         self._members: Sequence[Member] = ()
         self._members_now = 0.0  # the database's time at the last refresh, less the monotonic clock's
         self._lookup: Lookup | None = None
+        self._looked_up: dict[str, float] = {}
 
     def ask(self, lookup: Lookup) -> None:
         """Let a chat surface be asked about accounts whose rows are old."""
@@ -59,8 +62,11 @@ class People:
         old = [one.id for one in self._members if one.actor in wanted and not self._counts(one, MEMBER_MS / 2)]
         known = {one.actor for one in self._members}
         old += [actor for actor in wanted if actor.startswith("slack:") and actor not in known]
-        if old and self._lookup is not None:
-            await self._lookup(sorted(old))
+        now = time.monotonic()
+        due = sorted(id for id in old if now - self._looked_up.get(id, float("-inf")) > AGAIN_S)
+        if due and self._lookup is not None:
+            self._looked_up |= dict.fromkeys(due, now)
+            await self._lookup(due)
             await self._read_members()
 
     async def _read_members(self) -> None:
@@ -93,13 +99,23 @@ class People:
 
     def by_name(self, name: str) -> Actor:
         """Return a person by name, without roles if unknown."""
-        person = self._current().get(name)
-        return Actor(f"person:{name}", frozenset(person.roles), human=True) if person else Actor(f"person:{name}")
+        person, id = self._current().get(name), f"person:{name}"
+        if person is None:
+            return Actor(id)
+        mine = [
+            one.id for one in self._members if id == one.actor or (person.slack and one.id.endswith(f".{person.slack}"))
+        ]
+        return Actor(id, frozenset(person.roles), human=True, accounts=tuple(mine))
 
     def by_member(self, member: Member) -> Actor:
         """Return who an account acts as; guests, bots and strangers are nobody's approver."""
         roles = self.roles_of(member.actor) if member.human else frozenset()
         return Actor(member.actor, roles, human=member.human, accounts=(member.id,))
+
+    def called(self, actor: str) -> str:
+        """Return an actor's name for showing to people."""
+        account = next((one for one in self._members if one.actor == actor and actor.startswith("slack:")), None)
+        return account.name if account else actor.partition(":")[2]
 
     def by_slack(self, user: str) -> str | None:
         """Return the name of the person the settings say a Slack user is."""

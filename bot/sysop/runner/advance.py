@@ -20,6 +20,7 @@ from sysop.gate.gate import Gate
 from sysop.host import Host
 from sysop.inventory import Inventory
 from sysop.model import ApprovalState, Conclusion, Run, RunState, new_id
+from sysop.runner.memory import account
 from sysop.runner.toolbox import RunToolbox
 from sysop.store import approvals, effects, incidents, runs
 from sysop.store.store import Store
@@ -115,7 +116,7 @@ class Advance:
         except LeaseLost:
             log.info("run %s was taken over", run.id)
         except RunCancelled:
-            await self._finish(run, RunState.CANCELLED, Conclusion("cancelled while it was running", resolved=False))
+            await self._finish(run, RunState.CANCELLED, await self._stopped(run))
         except StoreError:
             raise
         except ReplayMismatch as broken:
@@ -169,6 +170,13 @@ class Advance:
         except LeaseLost:
             log.info("run %s was taken over", run.id)
         self._probe("finished")
+
+    async def _stopped(self, run: Run) -> Conclusion:
+        """Return how a run ends that a person has stopped: with what was done by then and what was not."""
+        rows, asked = await self._store.read(
+            lambda conn: (effects.of_run(conn, run.id), approvals.open_of_run(conn, run.id))
+        )
+        return Conclusion(f"cancelled while it was running. {account(rows, asked)}", resolved=False)
 
     async def _checked(self, run: Run, conclusion: Conclusion) -> Conclusion:
         """Return the conclusion with every claim whose evidence is not in this run's ledger moved out of the claims."""

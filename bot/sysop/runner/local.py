@@ -75,7 +75,10 @@ class LocalRunner:
             self._wake.set()
 
     async def stop(self, hurry: asyncio.Event | None = None) -> None:
-        """Begin nothing new, let what runs finish or park within 25 s or until `hurry`, let go of the rest as it is."""
+        """Begin nothing new, let what runs finish or park within 25 s or until `hurry`, let go of the rest as it is.
+
+        This process is the runner until `release`: others of its parts may still have something to write.
+        """
         self._stopping = True
         self._wake.set()
         if self._tasks:
@@ -86,10 +89,14 @@ class LocalRunner:
         await asyncio.gather(*self._tasks.values(), *self._loops, return_exceptions=True)
         for run in left:  # cut off by us: no crash, and free for whoever comes next
             await self._let_go(run)
+
+    async def release(self) -> None:
+        """Stop being the runner."""
         if self._lock is not None:
             self._lock.release()
-        if self._name is not None:
-            await self._store.drop_name(self._name)
+        name, self._name = self._name, None
+        if name is not None:
+            await self._store.drop_name(name)
 
     async def _drain(self, hurry: asyncio.Event) -> None:
         hurried = asyncio.create_task(hurry.wait())
@@ -113,8 +120,9 @@ class LocalRunner:
                 timeout = 1.0
             if not self._store.embedded:
                 timeout = min(timeout, POLL_S * 2)
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), timeout)
+            with contextlib.suppress(TimeoutError):  # `wait_for` may swallow a cancellation on Python 3.11
+                async with asyncio.timeout(timeout):
+                    await self._wake.wait()
 
     def _begin(self, ids: Sequence[str]) -> None:
         for run in ids:
@@ -164,6 +172,6 @@ class LocalRunner:
         while True:
             try:
                 await tick()
-            except StoreError:
+            except Exception:  # whatever one round met, the duty itself must not end with it
                 log.exception("a periodic duty could not be done; it is tried again")
             await asyncio.sleep(every_s)

@@ -5,13 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sysop.extension import Tool
+from sqlalchemy import Connection
+
+from sysop.extension import Earlier, Tool
 from sysop.gate.gate import Gate
 from sysop.host import Host
 from sysop.inventory import Inventory
-from sysop.model import Call, Outcome, Run
-from sysop.store import effects, runs
+from sysop.model import Call, Outcome, Risk, Run
+from sysop.runner import memory
+from sysop.store import conversations, effects, runs
+from sysop.store.conversations import Turn
 from sysop.store.store import Store
+from sysop.store.writer import Tx
 
 
 class RunToolbox:
@@ -24,6 +29,7 @@ class RunToolbox:
         self._tools = {
             action.name: Tool(action.name, action.summary, action.risk, action.schema(inventory))
             for action in host.actions.values()
+            if action.risk is Risk.READ or not run.read_only
         }
 
     @property
@@ -53,10 +59,59 @@ class RunToolbox:
         """Return the stored messages, the number of model answers so far and the usage."""
         return await self._store.read(lambda conn: runs.history(conn, self._run.id))
 
-    async def save_history(self, messages: bytes, answers: int, usage: Mapping[str, Any]) -> None:
-        """Store the messages before any call of the newest answer runs."""
+    async def earlier(self) -> Sequence[Earlier]:
+        """Return what the conversation holds from before this run; whoever asked then asks for this run, too."""
+        before = await self._store.read(lambda conn: memory.earlier(conn, self._run))
+        new = [one for one in before if not set(_people(one.requesters)) <= set(self._run.requesters)]
+        if new and not self._run.read_only:
+            run = self._run
+
+            def unit(tx: Tx) -> Run:
+                runs.hold(tx, run.id, run.fence)
+                for one in new:
+                    runs.join(tx, run.id, _people(one.requesters), one.text)
+                return runs.load(tx.conn, run.id)
+
+            self._run = await self._store.write(unit)
+        return before
+
+    async def heard(self) -> Sequence[Turn]:
+        """Return what people have said to this run and it has not taken up yet, in the order it was said."""
+        return await self._store.read(self._heard)
+
+    def _heard(self, conn: Connection) -> list[Turn]:
+        talk = conversations.of_run(conn, self._run.id)
+        return conversations.queued(conn, talk.id) if talk is not None and talk.run == self._run.id else []
+
+    async def save_history(
+        self, messages: bytes, answers: int, usage: Mapping[str, Any], taken: Sequence[str] = ()
+    ) -> None:
+        """Store the messages before any call of the newest answer runs; `taken` names what people said that is new.
+
+        Who said it becomes a requester in the same transaction, and every later call is judged as theirs, too.
+        """
         run = self._run
-        await self._store.write(lambda tx: runs.save_history(tx, run.id, run.fence, messages, answers, usage))
+
+        def unit(tx: Tx) -> Run:
+            runs.save_history(tx, run.id, run.fence, messages, answers, usage)
+            if taken:
+                conversations.take(tx, run, taken)
+            return runs.load(tx.conn, run.id) if taken else run
+
+        self._run = await self._store.write(unit)
+
+    async def put_back(self, unheard: Sequence[str], plan: Mapping[str, Any] | None = None) -> None:
+        """Let what people said wait again for a run that answers it; in the same transaction store a plan, if any."""
+        run = self._run
+
+        def unit(tx: Tx) -> None:
+            runs.hold(tx, run.id, run.fence)
+            if plan is not None:
+                runs.remember(tx, run.id, run.fence, plan)
+            if unheard:
+                conversations.put_back(tx, run, unheard)
+
+        await self._store.write(unit)
 
     async def outcomes(self) -> Sequence[Outcome]:
         """Return what the ledger holds of this run, oldest first."""
@@ -66,3 +121,7 @@ class RunToolbox:
     async def alive(self) -> None:
         """Do nothing while the run is ours. Raises RunStopped once it is not, or a person has cancelled it."""
         await self._store.write(lambda tx: runs.hold(tx, self._run.id, self._run.fence))
+
+
+def _people(requesters: Sequence[str]) -> tuple[str, ...]:
+    return tuple(one for one in requesters if not one.startswith("service:"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from sqlalchemy import Connection, Row, delete, func, insert, select, update
@@ -9,7 +10,7 @@ from sqlalchemy import Connection, Row, delete, func, insert, select, update
 from sysop.errors import InvalidRequest
 from sysop.model import Approval, ApprovalState, Risk, Vote
 from sysop.store import tables as t
-from sysop.store.rows import insert_new
+from sysop.store.rows import insert_all_new, insert_new
 from sysop.store.writer import Tx
 
 OPEN = (ApprovalState.PENDING, ApprovalState.APPROVED)
@@ -79,6 +80,12 @@ def add_vote(tx: Tx, approval: str, approver: str, approve: bool, reason: str, a
 def first_delivery(tx: Tx, key: str) -> bool:
     """Write a delivery key into the replay ledger; False when it was there."""
     return insert_new(tx, t.delivery, {"key": key, "at": tx.now()})
+
+
+def first_deliveries(tx: Tx, keys: Iterable[str]) -> set[str]:
+    """Write delivery keys into the replay ledger; return those that were not there."""
+    now = tx.now()
+    return insert_all_new(tx, t.delivery, [{"key": key, "at": now} for key in sorted(set(keys))])
 
 
 def forget_deliveries(tx: Tx) -> bool:

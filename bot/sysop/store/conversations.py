@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 from sqlalchemy import Connection, Row, insert, select, update
 
-from sysop.errors import InvalidRequest
-from sysop.model import Run, RunState, new_id
+from sysop.errors import InvalidRequest, LeaseLost
+from sysop.model import Run, new_id
 from sysop.store import runs
 from sysop.store import tables as t
 from sysop.store.rows import insert_new
@@ -63,9 +63,39 @@ def create(
 ) -> Conversation:
     """Insert a conversation."""
     made = Conversation(new_id("conv"), surface, team, channel, root, owner, title, incident, None, tx.now())
-    values = {name: getattr(made, name) for name in Conversation.__dataclass_fields__}
-    tx.conn.execute(insert(t.conversation).values(**values))
+    tx.conn.execute(insert(t.conversation).values(**_values(made)))
     return made
+
+
+def ensure(
+    tx: Tx,
+    id: str,
+    *,
+    surface: str,
+    team: str,
+    channel: str,
+    root: str | None,
+    owner: str,
+    title: str,
+    incident: str | None = None,
+) -> Conversation:
+    """Return the conversation about this incident, in this thread or with this id; insert one where there is none."""
+    made = Conversation(id, surface, team, channel, root, owner, title, incident, None, tx.now())
+    found = _known(tx.conn, made)
+    if found is None and not insert_new(tx, t.conversation, _values(made)):
+        found = _known(tx.conn, made)  # somebody else was faster; on PostgreSQL the insert has waited for them
+    return found or made
+
+
+def _known(conn: Connection, wanted: Conversation) -> Conversation | None:
+    found = of_incident(conn, wanted.incident) if wanted.incident else None
+    if found is None and wanted.root is not None:
+        found = at(conn, wanted.team, wanted.channel, wanted.root)
+    return found or _first(conn, t.conversation.c.id == wanted.id)
+
+
+def _values(conversation: Conversation) -> dict[str, Any]:
+    return {name: getattr(conversation, name) for name in Conversation.__dataclass_fields__}
 
 
 def load(conn: Connection, id: str) -> Conversation:
@@ -78,7 +108,7 @@ def load(conn: Connection, id: str) -> Conversation:
 
 def lock(tx: Tx, id: str) -> Conversation:
     """Return a conversation and keep others from changing it until this transaction ends."""
-    tx.conn.execute(select(t.conversation.c.id).where(t.conversation.c.id == id).with_for_update())
+    tx.conn.execute(select(t.conversation.c.id).where(t.conversation.c.id == id).with_for_update(key_share=True))
     return load(tx.conn, id)
 
 
@@ -127,6 +157,12 @@ def queued(conn: Connection, conversation: str) -> list[Turn]:
     return [_turn(row) for row in conn.execute(select(t.turn).where(mine).order_by(t.turn.c.ts))]
 
 
+def turn(conn: Connection, conversation: str, ts: str) -> Turn | None:
+    """Return one message, if it was heard."""
+    row = conn.execute(select(t.turn).where(t.turn.c.conversation == conversation, t.turn.c.ts == ts)).first()
+    return _turn(row) if row else None
+
+
 def turns(conn: Connection, conversation: str, limit: int = 100) -> list[Turn]:
     """Return what was said, oldest first."""
     rows = select(t.turn).where(t.turn.c.conversation == conversation).order_by(t.turn.c.ts.desc()).limit(limit)
@@ -137,6 +173,32 @@ def settle(tx: Tx, conversation: str, ts: Sequence[str], state: TurnState, run: 
     """Say what became of messages."""
     mine = (t.turn.c.conversation == conversation) & t.turn.c.ts.in_(ts)
     tx.conn.execute(update(t.turn).where(mine).values(state=state, run=run))
+
+
+def take(tx: Tx, run: Run, ts: Sequence[str]) -> None:
+    """Put queued messages into the history of a run that the caller holds: their authors become its requesters.
+
+    Raises LeaseLost where one of them is not queued any more: another run has been given it.
+    """
+    assert run.conversation is not None
+    mine = (t.turn.c.conversation == run.conversation) & t.turn.c.ts.in_(ts) & (t.turn.c.state == "queued")
+    if tx.conn.execute(update(t.turn).where(mine).values(state="taken", run=run.id)).rowcount != len(ts):
+        raise LeaseLost(f"what was said to run {run.id} was taken up by another run")
+    for said in (turn(tx.conn, run.conversation, one) for one in ts):
+        assert said is not None
+        runs.join(tx, run.id, ids_of(tx.conn, said.actor), said.text)
+
+
+def ids_of(conn: Connection, actor: str) -> list[str]:
+    """Return every id that somebody who spoke is known by, as `Actor.ids` does for who is here."""
+    return [actor, *conn.scalars(select(t.member.c.id).where(t.member.c.actor == actor, t.member.c.id != actor))]
+
+
+def put_back(tx: Tx, run: Run, ts: Sequence[str]) -> None:
+    """Queue messages again that a run has taken and that nothing of it has answered; who said them stays requester."""
+    assert run.conversation is not None
+    mine = (t.turn.c.conversation == run.conversation) & t.turn.c.ts.in_(ts) & (t.turn.c.run == run.id)
+    tx.conn.execute(update(t.turn).where(mine, t.turn.c.state == "taken").values(state="queued", run=None))
 
 
 def waiting(conn: Connection, limit: int = 64) -> list[str]:
@@ -159,12 +221,18 @@ def runs_of(conn: Connection, conversation: str) -> list[Run]:
     return [runs.load(conn, id) for id in conn.scalars(mine).all()]
 
 
+def under_way(conn: Connection, conversation: str) -> list[Run]:
+    """Return the runs of a conversation that have not ended, oldest first."""
+    return [run for run in runs_of(conn, conversation) if not run.over]
+
+
 def concluded(conn: Connection, conversation: str, before: int, limit: int = 20) -> list[Run]:
     """Return the runs of a conversation that had ended by a time, oldest first, the newest `limit` of them.
 
-    By a time, so that a run which is replayed begins from the same history.
+    By a time, so that a run which is replayed begins from the same history. A run that was stopped belongs to it:
+    what it had changed by then must be known.
     """
-    mine = (t.run.c.conversation == conversation) & t.run.c.state.in_((RunState.DONE, RunState.FAILED))
+    mine = (t.run.c.conversation == conversation) & t.run.c.state.in_(runs.FINAL)
     newest = select(t.run.c.id).where(mine, t.run.c.finished_at <= before).order_by(t.run.c.finished_at.desc())
     return [runs.load(conn, id) for id in reversed(conn.scalars(newest.limit(limit)).all())]
 

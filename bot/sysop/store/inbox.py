@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -11,10 +11,11 @@ from sqlalchemy import Connection, and_, delete, func, or_, select, update
 from sysop.redact import redact_value
 from sysop.store import approvals
 from sysop.store import tables as t
-from sysop.store.rows import insert_new
+from sysop.store.rows import insert_all_new
 from sysop.store.writer import Tx
 
 LEASE_MS = 60_000
+OPEN = ("waiting", "working")
 KEEP_MS = 7 * 24 * 3_600_000
 """Far longer than anybody delivers the same thing again."""
 _AS_IT_IS = ("response_url", "response_urls", "trigger_id")
@@ -34,13 +35,46 @@ class Delivery:
     received_at: int
 
 
-def put(tx: Tx, key: str, kind: Kind, body: Mapping[str, Any], signature: str | None = None) -> bool:
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """One thing that was delivered. `signature` tells the request it came in from a copy of itself.
+
+    Those of one `lane` are worked on one after another; without one a delivery waits for no other.
+    """
+
+    key: str
+    kind: Kind
+    body: Mapping[str, Any]
+    signature: str | None = None
+    lane: str = ""
+
+
+def put(tx: Tx, key: str, kind: Kind, body: Mapping[str, Any], signature: str | None = None, *, lane: str = "") -> bool:
     """Store a delivery, without secrets; False when it came before, under its key or as the very same request."""
-    if signature is not None and not approvals.first_delivery(tx, f"signature:{signature}"):
-        return False
+    return put_all(tx, [Letter(key, kind, body, signature, lane)])[0]
+
+
+def put_all(tx: Tx, letters: Sequence[Letter]) -> list[bool]:
+    """Store several deliveries as `put` does one after another, by two statements."""
+    unseen = approvals.first_deliveries(tx, [_ledger(one) for one in letters if one.signature is not None])
     now = tx.now()
-    values = {"key": key, "kind": kind, "body": _clean(body), "state": "waiting", "not_before": now}
-    return insert_new(tx, t.inbox, {**values, "received_at": now})
+    rows: dict[str, dict[str, Any]] = {}
+    first: list[Letter] = []
+    for letter in letters:
+        if letter.signature is not None and _ledger(letter) not in unseen:
+            continue
+        unseen.discard(_ledger(letter))  # the next one with this signature is a copy
+        if letter.key not in rows:
+            first.append(letter)
+            values = {"key": letter.key, "kind": letter.kind, "lane": letter.lane, "body": _clean(letter.body)}
+            rows[letter.key] = {**values, "state": "waiting", "not_before": now, "received_at": now}
+    fresh = insert_all_new(tx, t.inbox, [rows[key] for key in sorted(rows)])
+    stored = {id(letter) for letter in first if letter.key in fresh}
+    return [id(letter) in stored for letter in letters]
+
+
+def _ledger(letter: Letter) -> str:
+    return f"signature:{letter.signature}"
 
 
 def _clean(body: Mapping[str, Any]) -> dict[str, Any]:
@@ -50,8 +84,19 @@ def _clean(body: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _due(now: int) -> Any:
-    waits = and_(t.inbox.c.state == "waiting", t.inbox.c.not_before <= now)
-    return or_(waits, and_(t.inbox.c.state == "working", t.inbox.c.not_before <= now))
+    """Tell which rows may be begun: never before an older one of their lane, or "stop" would overtake the wish."""
+    older = t.inbox.alias("older")
+    before = or_(
+        older.c.received_at < t.inbox.c.received_at,
+        and_(older.c.received_at == t.inbox.c.received_at, older.c.key < t.inbox.c.key),
+    )
+    in_front = (
+        select(older.c.key)
+        .where(older.c.lane == t.inbox.c.lane, older.c.lane != "", older.c.state.in_(OPEN), before)
+        .correlate(t.inbox)
+        .exists()
+    )
+    return and_(t.inbox.c.state.in_(OPEN), t.inbox.c.not_before <= now, ~in_front)
 
 
 def due(conn: Connection, limit: int = 64) -> list[str]:
@@ -85,6 +130,15 @@ def bury(tx: Tx, key: str, error: str) -> None:
     """Give a delivery up, with an audit entry that says so."""
     _change(tx, key, state="dead", body=None, error=error, finished_at=tx.now())
     tx.audit("system", "inbox.dead", "service:slack", key=key, error=error)
+
+
+def left_over(tx: Tx) -> int:
+    """Put back what a process took and did not finish, without waiting for its claim to run out.
+
+    Only for a process that is the only one, and has just begun.
+    """
+    rows = update(t.inbox).where(t.inbox.c.state == "working")
+    return int(tx.conn.execute(rows.values(state="waiting", worker=None, not_before=tx.now())).rowcount)
 
 
 def _change(tx: Tx, key: str, **values: Any) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import select, update
 
 from sysop.errors import LeaseLost
 from sysop.store import tables as t
+from sysop.store.rows import insert_new
 from sysop.store.writer import Tx
 
 
@@ -14,8 +15,8 @@ def take(tx: Tx, name: str, worker: str, ttl_ms: int) -> int | None:
     now = tx.now()
     row = tx.conn.execute(select(t.lease).where(t.lease.c.name == name).with_for_update()).first()
     if row is None:
-        tx.conn.execute(insert(t.lease).values(name=name, worker=worker, fence=1, until=now + ttl_ms))
-        return 1
+        fresh = {"name": name, "worker": worker, "fence": 1, "until": now + ttl_ms}
+        return 1 if insert_new(tx, t.lease, fresh) else None
     if row.until > now and row.worker != worker:
         return None
     fence = int(row.fence) + 1

@@ -5,11 +5,11 @@ A row of kind `message` or `home` says only that a message is out of date: what 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Row, and_, delete, func, insert, select, text, update
+from sqlalchemy import Connection, Row, Subquery, and_, case, delete, exists, false, func, insert, select, text, update
 
 from sysop.store import tables as t
 from sysop.store.conversations import Conversation
@@ -20,6 +20,10 @@ DOUBT_MS = 10_000
 """So long after an answer was lost a thread is looked into, so that a post on its way has arrived."""
 KEEP_MS = 7 * 24 * 3_600_000
 OPEN = ("pending", "sending", "unknown")
+MOST_HEADS = 256
+EACH_HEADS = 32
+_ASKS = "approval:%"
+_URGENT = 0
 
 ItemKind = Literal["message", "post", "ephemeral", "home", "file"]
 
@@ -64,17 +68,36 @@ class Message:
 
 def mark(tx: Tx, conversation: Conversation, key: str, *, delay_ms: int = 0) -> None:
     """Note that a message of a conversation is out of date."""
-    _mark(tx, conversation.id, "message", key, conversation.id, delay_ms)
+    _mark(tx, conversation.id, "message", [key], conversation.id, delay_ms)
+
+
+def again(tx: Tx, conversation: str, key: str) -> None:
+    """Note the same where only the conversation's id is at hand."""
+    _mark(tx, conversation, "message", [key], conversation, 0)
 
 
 def home(tx: Tx, key: str, *, delay_ms: int = 0) -> None:
     """Note that somebody's page is out of date; `key` names it."""
-    _mark(tx, key, "home", key, None, delay_ms)
+    homes(tx, [key], delay_ms=delay_ms)
 
 
-def post(tx: Tx, conversation: Conversation, payload: Mapping[str, Any]) -> int:
-    """Say something once in a conversation, `text` and `blocks`; with `root` it becomes its first message."""
-    return _add(tx, conversation.id, "post", conversation=conversation.id, payload=dict(payload))
+def homes(tx: Tx, keys: Sequence[str], *, delay_ms: int = 0) -> None:
+    """Note that several pages are out of date, in the order of their names so that no two such units block another."""
+    for key in sorted(set(keys) - _waiting(tx, keys, tx.now() + delay_ms)):
+        _mark(tx, key, "home", [key], None, delay_ms)
+
+
+def post(tx: Tx, conversation: Conversation, payload: Mapping[str, Any], *, tag: str | None = None) -> int:
+    """Say something once in a conversation, `text` and `blocks`; with `root` it becomes its first message.
+
+    A post with a tag takes the place of the last one said there, if that has the same tag and was not sent yet.
+    """
+    lock(tx, conversation.id)
+    last = _unsent_last_word(tx, conversation.id) if tag else None
+    if last is not None and last.key == tag:
+        _change(tx, last.id, payload=dict(payload))
+        return int(last.id)
+    return _add(tx, conversation.id, "post", conversation=conversation.id, key=tag, payload=dict(payload))
 
 
 def ephemeral(tx: Tx, conversation: Conversation, user: str, payload: Mapping[str, Any]) -> int:
@@ -87,49 +110,140 @@ def file(tx: Tx, conversation: Conversation, payload: Mapping[str, Any]) -> int:
     return _add(tx, conversation.id, "file", conversation=conversation.id, payload=dict(payload))
 
 
-def _mark(tx: Tx, thread: str, kind: ItemKind, key: str, conversation: str | None, delay_ms: int) -> None:
-    _lock(tx, thread)
-    newest = tx.conn.execute(
-        select(t.outbox).where(t.outbox.c.thread == thread).order_by(t.outbox.c.seq.desc())
-    ).first()
-    if newest is None or newest.key != key or newest.state != "pending":
-        _insert(tx, thread, newest.seq + 1 if newest else 1, kind, delay_ms, key=key, conversation=conversation)
-
-
-def _add(tx: Tx, thread: str, kind: ItemKind, **values: Any) -> int:
-    _lock(tx, thread)
-    newest = tx.conn.scalar(select(func.max(t.outbox.c.seq)).where(t.outbox.c.thread == thread)) or 0
-    return _insert(tx, thread, newest + 1, kind, 0, **values)
-
-
-def _lock(tx: Tx, thread: str) -> None:
+def lock(tx: Tx, thread: str) -> None:
     """Let one transaction at a time add to a thread: the order of the numbers is the order of what happened."""
     if tx.postgres:
         tx.conn.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 1))"), {"key": thread})
 
 
-def _insert(tx: Tx, thread: str, seq: int, kind: ItemKind, delay_ms: int, **values: Any) -> int:
+def _mark(tx: Tx, thread: str, kind: ItemKind, keys: Sequence[str], conversation: str | None, delay_ms: int) -> None:
+    lock(tx, thread)
+    if not _waiting(tx, keys, tx.now() + delay_ms):
+        _add(tx, thread, kind, delay_ms, key=keys[0], conversation=conversation)
+
+
+def _waiting(tx: Tx, keys: Sequence[str], due: int) -> set[str]:
+    """Return which messages will be brought up to date anyway, and let them wait no longer than this.
+
+    The rows stay locked: whoever sends one of them reads what to show only after this transaction. It does not
+    matter what else the thread says after such a row, because a message keeps its place and shows the newest.
+    """
+    rows = select(t.outbox.c.id, t.outbox.c.key, t.outbox.c.not_before, t.outbox.c.error)
+    mine = (t.outbox.c.key.in_(keys)) & (t.outbox.c.state == "pending") & t.outbox.c.kind.in_(("message", "home"))
+    found = tx.conn.execute(rows.where(mine).order_by(t.outbox.c.id).with_for_update()).all()
+    for row in found:
+        if row.error is None and row.not_before > due:  # one that was put back waits for its time
+            _change(tx, row.id, not_before=due)
+    return {row.key for row in found}
+
+
+def _unsent_last_word(tx: Tx, thread: str) -> Row[Any] | None:
+    words = (t.outbox.c.thread == thread) & (t.outbox.c.kind == "post")
+    newest = select(t.outbox).where(words).order_by(t.outbox.c.seq.desc()).limit(1).with_for_update()
+    row = tx.conn.execute(newest).first()
+    return row if row is not None and row.state == "pending" else None
+
+
+def _add(tx: Tx, thread: str, kind: ItemKind, delay_ms: int = 0, **values: Any) -> int:
+    lock(tx, thread)
+    newest = tx.conn.scalar(select(func.max(t.outbox.c.seq)).where(t.outbox.c.thread == thread)) or 0
     now = tx.now()
-    facts = {"thread": thread, "seq": seq, "kind": kind, "state": "pending", "created_at": now}
+    facts = {"thread": thread, "seq": newest + 1, "kind": kind, "state": "pending", "created_at": now}
     row = insert(t.outbox).values(**facts, not_before=now + delay_ms, **values).returning(t.outbox.c.id)
     return int(tx.conn.execute(row).scalar_one())
+
+
+def known(conn: Connection, key: str) -> bool:
+    """Tell whether a message was ever posted, or is going to be."""
+    rows = exists().where(t.message.c.key == key), exists().where(t.outbox.c.key == key)
+    return bool(conn.scalar(select(rows[0] | rows[1])))
+
+
+def told(conn: Connection, tag: str) -> Item | None:
+    """Return what was said under a tag last."""
+    rows = select(t.outbox).where(t.outbox.c.key == tag).order_by(t.outbox.c.id.desc()).limit(1)
+    row = conn.execute(rows).first()
+    return _item(row) if row else None
 
 
 # -- sending --------------------------------------------------------------------------------------------------------
 
 
-def heads(conn: Connection, limit: int = 256) -> list[Item]:
-    """Return the first unsent row of every thread whose turn has come, oldest first."""
-    first = select(func.min(t.outbox.c.seq)).where(t.outbox.c.state.in_(OPEN))
-    outer = t.outbox.alias("head")
-    mine = outer.c.seq == first.where(t.outbox.c.thread == outer.c.thread).correlate(outer).scalar_subquery()
-    rows = select(outer).where(outer.c.state.in_(OPEN), mine, outer.c.not_before <= Tx(conn).now())
-    return [_item(row) for row in conn.execute(rows.order_by(outer.c.created_at, outer.c.id).limit(limit))]
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The first unsent row of a thread with what must be known to send it.
+
+    It is urgent when people are asked, or answered, further on in its thread: they see that only after this.
+    """
+
+    item: Item
+    conversation: Conversation | None
+    message: Message | None
+    urgent: bool = False
+
+
+def heads(conn: Connection, limit: int = MOST_HEADS, without: Collection[str] = ()) -> list[Head]:
+    """Return the first unsent row of threads whose turn has come, the most urgent and then the oldest first.
+
+    Of what waits for the same budget in one channel these are a few only, so that no channel hides another; of the
+    workspaces in `without` there are none.
+    """
+    due = _due(Tx(conn).now(), without)
+    mine = select(t.outbox, due.c.rank).join(due, due.c.id == t.outbox.c.id).where(due.c.place <= EACH_HEADS)
+    order = (due.c.rank, due.c.place, t.outbox.c.created_at, t.outbox.c.id)
+    rows = conn.execute(mine.order_by(*order).limit(limit)).all()
+    items = [_item(row) for row in rows]
+    talks = {one.id: one for one in _conversations(conn, {item.conversation for item in items if item.conversation})}
+    stand = {one.key: one for one in _messages(conn, {item.key for item in items if item.key})}
+    return [
+        Head(item, talks.get(item.conversation or ""), stand.get(item.key or ""), urgent=row.rank == _URGENT)
+        for row, item in zip(rows, items, strict=True)
+    ]
+
+
+def _due(now: int, without: Collection[str] = ()) -> Subquery:
+    """Select the first unsent row of every thread that is due, with its rank and its place in its channel."""
+    asks = func.max(case((t.outbox.c.key.like(_ASKS), 1), else_=0)).label("asks")
+    unsent = select(t.outbox.c.thread, func.min(t.outbox.c.seq).label("seq"), asks)
+    first = unsent.where(t.outbox.c.finished_at.is_(None)).group_by(t.outbox.c.thread).subquery()
+    stands = t.message.c.key.is_not(None)
+    begun = stands | t.conversation.c.root.is_not(None) | (t.outbox.c.kind == "home")
+    rank = case((first.c.asks == 1, _URGENT), (begun, _URGENT + 1), else_=_URGENT + 2)
+    budget = (t.outbox.c.state, t.outbox.c.kind, stands, t.outbox.c.key.like("plan:%"))
+    there = (t.conversation.c.team, t.conversation.c.channel)
+    place = func.row_number().over(
+        partition_by=(*there, *budget), order_by=(rank, t.outbox.c.created_at, t.outbox.c.id)
+    )
+    mine = (t.outbox.c.thread == first.c.thread) & (t.outbox.c.seq == first.c.seq)
+    rows = select(t.outbox.c.id, rank.label("rank"), place.label("place")).join(first, mine)
+    rows = rows.outerjoin(t.conversation, t.conversation.c.id == t.outbox.c.conversation)
+    rows = rows.outerjoin(t.message, t.message.c.key == t.outbox.c.key)
+    for team in without:
+        here = (t.conversation.c.team == team) | t.outbox.c.thread.like(f"home:{team}.%")
+        rows = rows.where(func.coalesce(here, false()).is_(False))
+    return rows.where(t.outbox.c.not_before <= now).subquery()
+
+
+def _conversations(conn: Connection, ids: Iterable[str]) -> list[Conversation]:
+    rows = conn.execute(select(t.conversation).where(t.conversation.c.id.in_(list(ids))))
+    return [Conversation(**{name: getattr(row, name) for name in Conversation.__dataclass_fields__}) for row in rows]
+
+
+def _messages(conn: Connection, keys: Iterable[str]) -> list[Message]:
+    return [_as_message(row) for row in conn.execute(select(t.message).where(t.message.c.key.in_(list(keys))))]
+
+
+def head(conn: Connection, id: int) -> Head:
+    """Return a row with what must be known to send it."""
+    item = _item(conn.execute(select(t.outbox).where(t.outbox.c.id == id)).one())
+    talk = _conversations(conn, [item.conversation] if item.conversation else [])
+    return Head(item, talk[0] if talk else None, message(conn, item.key) if item.key else None)
 
 
 def next_due(conn: Connection) -> int | None:
-    """Return when the next row that waits falls due, in milliseconds; None if none waits."""
-    found: int | None = conn.scalar(select(func.min(t.outbox.c.not_before)).where(t.outbox.c.state.in_(OPEN)))
+    """Return when the next row that is not due yet falls due, in milliseconds; None if none waits."""
+    waits = t.outbox.c.state.in_(OPEN) & (t.outbox.c.not_before > Tx(conn).now())
+    found: int | None = conn.scalar(select(func.min(t.outbox.c.not_before)).where(waits))
     return found
 
 
@@ -152,21 +266,21 @@ def later(tx: Tx, id: int, not_before: int, error: str) -> None:
     _change(tx, id, state="pending", not_before=not_before, error=error)
 
 
-def doubt(tx: Tx, id: int, error: str) -> None:
+def doubt(tx: Tx, id: int, error: str, wait_ms: int = DOUBT_MS) -> None:
     """Note that a row may have been told: its thread waits until somebody has looked."""
-    _change(tx, id, state="unknown", not_before=tx.now() + DOUBT_MS, error=error)
+    _change(tx, id, state="unknown", not_before=tx.now() + wait_ms, error=error)
 
 
 def dead(tx: Tx, id: int, error: str) -> None:
     """Give a row up, with an audit entry that says so: its thread goes on without it."""
-    _change(tx, id, state="dead", error=error, finished_at=tx.now())
-    tx.audit("system", "outbox.dead", "service:slack", item=id, error=error)
+    if _change(tx, id, state="dead", error=error, finished_at=tx.now()):
+        tx.audit("system", "outbox.dead", "service:slack", item=id, error=error)
 
 
-def left_over(tx: Tx) -> int:
+def left_over(tx: Tx, wait_ms: int = DOUBT_MS) -> int:
     """Put every row into doubt that a sender took and did not finish; for a sender that has just begun."""
     rows = update(t.outbox).where(t.outbox.c.state == "sending")
-    return int(tx.conn.execute(rows.values(state="unknown", not_before=tx.now() + DOUBT_MS)).rowcount)
+    return int(tx.conn.execute(rows.values(state="unknown", not_before=tx.now() + wait_ms)).rowcount)
 
 
 def load(conn: Connection, id: int) -> Item | None:
@@ -189,14 +303,17 @@ def oldest_open(conn: Connection) -> int | None:
 
 def forget(tx: Tx, at_once: int = 1000) -> bool:
     """Remove some of what was told long ago; True while there may be more. Each thread keeps its newest number."""
-    newest = select(func.max(t.outbox.c.id)).group_by(t.outbox.c.thread)
-    gone = and_(t.outbox.c.finished_at < tx.now() - KEEP_MS, t.outbox.c.id.not_in(newest))
+    after = t.outbox.alias()
+    newer = exists().where((after.c.thread == t.outbox.c.thread) & (after.c.seq > t.outbox.c.seq))
+    gone = and_(t.outbox.c.finished_at < tx.now() - KEEP_MS, newer)
     old: Sequence[int] = list(tx.conn.scalars(select(t.outbox.c.id).where(gone).limit(at_once)))
     return tx.conn.execute(delete(t.outbox).where(t.outbox.c.id.in_(old))).rowcount == at_once
 
 
-def _change(tx: Tx, id: int, **values: Any) -> None:
-    tx.conn.execute(update(t.outbox).where(t.outbox.c.id == id).values(**values))
+def _change(tx: Tx, id: int, **values: Any) -> bool:
+    """Change a row that has not come to its end; whoever knows it from before that changes nothing."""
+    mine = (t.outbox.c.id == id) & t.outbox.c.state.in_(OPEN)
+    return bool(tx.conn.execute(update(t.outbox).where(mine).values(**values)).rowcount)
 
 
 def _item(row: Row[Any]) -> Item:
@@ -220,6 +337,17 @@ def open_streams(conn: Connection) -> list[Message]:
     """Return the messages that are still being written."""
     rows = conn.execute(select(t.message).where(t.message.c.open)).all()
     return [_as_message(row) for row in rows]
+
+
+def rooted(tx: Tx, conversation: str, team: str, ts: str) -> None:
+    """Store where the first message of a conversation stands; its workspace may not have been known before."""
+    mine = (t.conversation.c.id == conversation) & t.conversation.c.root.is_(None)
+    tx.conn.execute(update(t.conversation).where(mine).values(team=team, root=ts))
+
+
+def open_stream(conn: Connection, conversation: str) -> Message | None:
+    """Return the message of a conversation that is still being written, if there is one."""
+    return _message(conn, (t.message.c.conversation == conversation) & t.message.c.open)
 
 
 def save_message(tx: Tx, message: Message) -> None:

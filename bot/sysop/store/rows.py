@@ -1,8 +1,8 @@
-"""Two statements that the databases write differently."""
+"""Statements that the databases write differently."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Table
@@ -16,6 +16,16 @@ def insert_new(tx: Tx, table: Table, values: Mapping[str, Any]) -> bool:
     dialect = postgresql if tx.postgres else sqlite
     row = dialect.insert(table).values(**values).on_conflict_do_nothing().returning(*table.primary_key.columns)
     return tx.conn.execute(row).first() is not None
+
+
+def insert_all_new(tx: Tx, table: Table, rows: Sequence[Mapping[str, Any]]) -> set[Any]:
+    """Insert rows in the order of their keys, or two such units may deadlock; return the keys that were not there."""
+    if not rows:
+        return set()
+    dialect = postgresql if tx.postgres else sqlite
+    (key,) = table.primary_key.columns
+    statement = dialect.insert(table).on_conflict_do_nothing().returning(key)
+    return set(tx.conn.scalars(statement, [dict(row) for row in rows]))
 
 
 def upsert(tx: Tx, table: Table, key: Mapping[str, Any], values: Mapping[str, Any]) -> None:

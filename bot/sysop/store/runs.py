@@ -79,7 +79,7 @@ def load(conn: Connection, run: str) -> Run:
 
 def lock(tx: Tx, run: str) -> Run:
     """Return a run and keep others from changing it until this transaction ends."""
-    tx.conn.execute(select(t.run.c.id).where(t.run.c.id == run).with_for_update())
+    tx.conn.execute(select(t.run.c.id).where(t.run.c.id == run).with_for_update(key_share=True))
     return load(tx.conn, run)
 
 
@@ -314,10 +314,12 @@ def say(tx: Tx, run: str, fence: int, id: str, text: str) -> None:
         tx.touch(chain(run))
 
 
-def join(tx: Tx, run: str, actors: Sequence[str]) -> None:
-    """Make more people requesters of a run: their words are about to enter its history."""
+def join(tx: Tx, run: str, actors: Sequence[str], text: str) -> None:
+    """Make more people requesters of a run: their words, this text, are about to enter its history."""
     have = load(tx.conn, run).requesters
-    tx.conn.execute(update(t.run).where(t.run.c.id == run).values(requesters=list(dict.fromkeys((*have, *actors)))))
+    everybody = list(dict.fromkeys((*have, *actors)))
+    tx.conn.execute(update(t.run).where(t.run.c.id == run).values(requesters=everybody))
+    tx.audit(chain(run), "run.heard", actors[0], text=text, requesters=everybody)
 
 
 def said(conn: Connection, run: str, after: int = 0) -> list[tuple[str, str, int]]:
@@ -330,3 +332,14 @@ def ask_to_stop(tx: Tx, run: str, actor: str) -> bool:
     """Note that a person wants a running run to stop, for its worker's next transaction. False if none runs."""
     running = and_(t.run.c.id == run, t.run.c.state == RunState.RUNNING)
     return bool(tx.conn.execute(update(t.run).where(running).values(cancelled_by=actor)).rowcount)
+
+
+def asked_to_stop(conn: Connection, run: str) -> bool:
+    """Tell whether a person has asked for a run to stop."""
+    return conn.scalar(select(t.run.c.cancelled_by).where(t.run.c.id == run)) is not None
+
+
+def awaited(conn: Connection, run: str) -> list[str]:
+    """Return the approvals of a run that people have not decided on; they are not locked, so no vote waits for this."""
+    mine = (t.approval.c.run == run) & (t.approval.c.state == ApprovalState.PENDING)
+    return list(conn.scalars(select(t.approval.c.id).where(mine).order_by(t.approval.c.created_at, t.approval.c.id)))

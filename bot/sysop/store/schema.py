@@ -92,12 +92,14 @@ def grant(url: URL, role: str) -> None:
 def _grant(url: URL, role: str) -> None:
     with migration_engine(url).begin() as connection:
         quoted = connection.dialect.identifier_preparer.quote(role)
-        names = [t for t in inspect(connection).get_table_names() if t not in ("audit", "alembic_version")]
+        found = inspect(connection)
+        numbers = ", ".join(connection.dialect.identifier_preparer.quote(n) for n in found.get_sequence_names())
+        names = [t for t in found.get_table_names() if t not in ("audit", "alembic_version")]
         tables = ", ".join(connection.dialect.identifier_preparer.quote(t) for t in names)
         for statement in (
             f"GRANT SELECT, INSERT, UPDATE, DELETE ON {tables} TO {quoted}",
             f"GRANT SELECT ON audit, alembic_version TO {quoted}",
             f"GRANT INSERT (body, prev, hash) ON audit TO {quoted}",
-            f"GRANT USAGE ON SEQUENCE audit_id_seq, outbox_id_seq TO {quoted}",
+            f"GRANT USAGE ON SEQUENCE {numbers} TO {quoted}",
         ):
             connection.exec_driver_sql(statement)

@@ -19,6 +19,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.engine import Dialect
 
@@ -253,6 +254,7 @@ inbox = Table(
     metadata,
     Column("key", Text, primary_key=True),
     Column("kind", Text, nullable=False),
+    Column("lane", Text, nullable=False),
     Column("body", JSON(none_as_null=True)),
     Column("state", Text, nullable=False),
     Column("attempts", Integer, nullable=False, server_default="0"),
@@ -262,8 +264,10 @@ inbox = Table(
     Column("received_at", BigInteger, nullable=False),
     Column("finished_at", BigInteger),
     Index("ix_inbox_state_not_before", "state", "not_before"),
+    Index("ix_inbox_lane_state", "lane", "state"),
 )
 
+_OPEN = text("finished_at IS NULL")
 outbox = Table(
     "outbox",
     metadata,
@@ -284,6 +288,8 @@ outbox = Table(
     UniqueConstraint("thread", "seq"),
     Index("ix_outbox_state_not_before", "state", "not_before"),
     Index("ix_outbox_key", "key"),
+    Index("ix_outbox_finished_at", "finished_at"),
+    Index("ix_outbox_open", "thread", "seq", "key", sqlite_where=_OPEN, postgresql_where=_OPEN),
 )
 
 message = Table(
@@ -299,6 +305,8 @@ message = Table(
     Column("shown", Facts, nullable=False),
     Column("digest", Text, nullable=False),
     Index("ix_message_channel_ts", "channel", "ts"),
+    Index("ix_message_conversation", "conversation"),
+    Index("ix_message_open", "opened_at", sqlite_where=text("open = 1"), postgresql_where=text("open")),
 )
 
 member = Table(

@@ -20,7 +20,15 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, select, text
-from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError, TimeoutError
+from sqlalchemy.exc import (
+    DataError,
+    DBAPIError,
+    IntegrityError,
+    NotSupportedError,
+    OperationalError,
+    ProgrammingError,
+    TimeoutError,
+)
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from sysop.errors import StoreUnavailable
@@ -113,6 +121,35 @@ class Tx:
             return int(driver_sql(self.conn, statement, (body, prev, digest)).fetchone()[0])
         statement = "INSERT INTO audit (body, prev, hash) VALUES (?, ?, ?)"
         return int(driver_sql(self.conn, statement, (body, prev, digest)).lastrowid)
+
+
+class Savepoint:
+    """A point in a unit that it can go back to alone, as if what came after had not been."""
+
+    def __init__(self, tx: Tx) -> None:
+        self._tx = tx
+        self._heads, self._entries, self._touched = dict(tx.heads), len(tx.entries), set(tx.touched)
+        driver_sql(tx.conn, "SAVEPOINT apart")
+
+    def undo(self) -> None:
+        """Go back, after an error that has not ended the transaction."""
+        driver_sql(self._tx.conn, "ROLLBACK TO SAVEPOINT apart")
+        self.release()
+        self._tx.heads, self._tx.touched = self._heads, self._touched
+        del self._tx.entries[self._entries :]
+
+    def release(self) -> None:
+        """Keep what came after."""
+        driver_sql(self._tx.conn, "RELEASE SAVEPOINT apart")
+
+
+def refused(error: DBAPIError) -> bool:
+    """Tell whether a statement was refused for what it says; after any other error there is nothing to go on with."""
+    if _lost_race(error):
+        return False
+    if isinstance(error, (DataError, IntegrityError, NotSupportedError, ProgrammingError)):
+        return True
+    return getattr(error.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_ERROR
 
 
 def driver_sql(connection: Connection, statement: str, parameters: tuple[Any, ...] = ()) -> Any:

@@ -6,11 +6,9 @@ import hmac
 import json
 import logging
 import re
-import time
-from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
@@ -23,44 +21,17 @@ from sysop.incidents.lifecycle import Lifecycle
 from sysop.model import Alert
 from sysop.redact import UNSTORABLE, redact_value
 from sysop.store.store import Store
+from sysop.surfaces.refusals import Refusals
 
 MAX_DEPTH = 32
-REFUSALS_EVERY_S = 60.0
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"', re.DOTALL)
 _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 
 log = logging.getLogger(__name__)
 
 
-@dataclass
-class Refusals:
-    """Counts refused requests; one audit entry a minute says how many, so that an attacker cannot fill the log."""
-
-    store: Store
-    counts: Counter[str] = field(default_factory=Counter)
-    written_at: float = float("-inf")
-
-    async def add(self, reason: str) -> None:
-        """Count one refusal."""
-        self.counts[reason] += 1
-        if time.monotonic() - self.written_at < REFUSALS_EVERY_S:
-            return
-        await self.flush()
-
-    async def flush(self) -> None:
-        """Write what was counted since the last entry."""
-        counts, self.counts, self.written_at = self.counts, Counter(), time.monotonic()
-        if not counts:
-            return
-        try:
-            await self.store.write(lambda tx: tx.audit("system", "ingress.refused", "service:webhooks", counts=counts))
-        except StoreError:
-            self.counts.update(counts)
-            log.exception("refused requests could not be counted in the audit log")
-
-
 class Webhooks:
-    """Routes `POST /webhooks/SOURCE`, `/healthz` and `/readyz`."""
+    """Routes `POST /webhooks/SOURCE`, `/healthz`, `/readyz`, and whatever applications share the port."""
 
     def __init__(
         self,
@@ -70,6 +41,7 @@ class Webhooks:
         tokens: Mapping[str, str],
         max_body: int,
         ready: Callable[[], bool],
+        more: Mapping[str, Any] | None = None,
     ) -> None:
         self._store = store
         self._lifecycle = lifecycle
@@ -77,7 +49,8 @@ class Webhooks:
         self._tokens = tokens
         self._max_body = max_body
         self._ready = ready
-        self._refusals = Refusals(store)
+        self._more = more or {}
+        self._refusals = Refusals(store, "service:webhooks")
 
     def app(self) -> Starlette:
         """Return the ASGI application."""
@@ -86,6 +59,7 @@ class Webhooks:
                 Route("/webhooks/{source}", self._take, methods=["POST"]),
                 Route("/healthz", self._health),
                 Route("/readyz", self._readiness),
+                *(Route(path, app) for path, app in self._more.items()),
             ],
             lifespan=self._lifespan,
         )

@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from sysop.agent.guard import bounded, fence
+from sysop.extension import Earlier
 from sysop.model import Origin, Run
 from sysop.redact import redact, redact_value
 
@@ -19,6 +20,9 @@ FindRunbook = Callable[[Run, Mapping[str, Any] | None], str | None]
 
 _FOLDER = Path(__file__).parent
 _MAX_RUNBOOK = 24 * 1024
+_MAX_REQUEST = 24 * 1024
+_MAX_EARLIER = 16 * 1024
+_MAX_ASKED, _MAX_FOUND = 1024, 2048
 
 
 @cache
@@ -36,21 +40,54 @@ def version() -> str:
     return hashlib.sha256(json.dumps(_texts(), sort_keys=True).encode()).hexdigest()[:16]
 
 
-def task(run: Run, incident: Mapping[str, Any] | None, runbook: str | None) -> str:
+def task(run: Run, incident: Mapping[str, Any] | None, runbook: str | None, before: Sequence[Earlier] = ()) -> str:
     """Return the first message of a run. Whatever people or machines wrote stands in fences, without secrets."""
     parts = {
         "request": _request(run),
+        "looks": f"{_texts()['looks'].strip()}\n\n" if run.read_only else "",
+        "earlier": f"Earlier in this conversation, oldest first:\n{earlier(before)}\n\n" if before else "",
         "incident": f"The incident:\n{fence(_json(incident), 'incident')}\n\n" if incident else "",
         "runbook": f"The runbook that fits:\n{_runbook(runbook)}\n\n" if runbook else "",
     }
     return re.sub(r"{{(\w+)}}", lambda place: parts[place[1]], _texts()["task"])
 
 
+def heard(text: str, actor: str) -> str:
+    """Return what a person says to a run under way."""
+    return f"While you worked, somebody said:\n{fence(bounded(redact(text)), actor, 'request')}"
+
+
+def earlier(before: Sequence[Earlier]) -> str:
+    """Return the runs before this one as data, the newest as whole as they fit, older ones left out with a note."""
+    told: list[str] = []
+    for one in reversed(before):
+        told.append(_one(one))
+        if sum(map(len, told)) > _MAX_EARLIER:
+            told.pop()
+            break
+    left = len(before) - len(told)
+    head = [f"[{left} earlier runs left out]"] if left else []
+    return "\n\n".join([*head, *reversed(told)])
+
+
+def _one(one: Earlier) -> str:
+    lines = [f"Run {one.run}, asked by {', '.join(one.requesters)}, is {one.state}:"]
+    if one.text:
+        lines.append(fence(bounded(redact(one.text), _MAX_ASKED), ", ".join(one.requesters)))
+    lines.append(fence(bounded(redact("\n".join(_outcome(one))), _MAX_FOUND), one.run, "finding"))
+    return "\n".join(lines)
+
+
+def _outcome(one: Earlier) -> list[str]:
+    lines = [one.summary, f"cause: {one.cause}", f"resolved: {'yes' if one.resolved else 'no'}"]
+    return [*lines, *(f"change: {change}" for change in one.changes)]
+
+
 def _request(run: Run) -> str:
     if not run.text:
         return f"Run {run.id} was started by {run.origin}.\n\n"
     kind = "request" if run.origin is Origin.ASKED else "untrusted"
-    asked = fence(bounded(redact(run.text)), ", ".join(run.requesters), kind)
+    asked = fence(bounded(redact(run.text), _MAX_REQUEST), ", ".join(run.requesters), kind)
     return f"Run {run.id}, started by {run.origin}:\n{asked}\n\n"
 
 

@@ -1,0 +1,163 @@
+"""What the planner without a model does when it follows no runbook: it looks, tells what is known, and hands over."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from sysop.errors import ActionRefused, InvalidCall
+from sysop.extension import Earlier, Toolbox
+from sysop.knowledge import expression
+from sysop.knowledge.search import Hit
+from sysop.model import Claim, Conclusion, Outcome, Risk, Run
+
+MAX_SERVICES: Final = 3
+LOOK_BACK_MINUTES: Final = 60
+_TOLD: Final = 3
+_PAGE: Final = 700
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a step did not do what it is for; `otherwise` says what now."""
+
+    state: str
+    reason: str
+
+
+@dataclass(slots=True)
+class Memory:
+    """The toolbox, with refusals remembered: a policy or budget may say otherwise on replay."""
+
+    toolbox: Toolbox
+    plan: dict[str, Any]
+
+    async def call(self, id: str, action: str, args: Mapping[str, Any], reason: str) -> Outcome | Failure:
+        """Make a call. One that never ran is a failure without a row."""
+        refused: dict[str, dict[str, str]] = self.plan.setdefault("refused", {})
+        if id not in refused:
+            try:
+                return await self.toolbox.call(id, action, args, reason=reason)
+            except (InvalidCall, ActionRefused) as no:
+                state = "refused" if isinstance(no, ActionRefused) else "invalid"
+                refused[id] = {"state": state, "reason": f"{call_text(action, args)} was not done: {no}"}
+            await self.toolbox.remember(self.plan)
+        return Failure(**refused[id])
+
+
+def call_text(action: str, args: Mapping[str, Any]) -> str:
+    """Return a call on one line for people to read."""
+    return expression.short(f"{action}({', '.join(f'{k}={as_text(v)}' for k, v in args.items())})")
+
+
+def as_text(value: Any) -> str:
+    """Return a value as people read it, cut where it is long."""
+    return value if isinstance(value, str) else expression.short(json.dumps(value, ensure_ascii=False), 240)
+
+
+def named(text: str, services: Iterable[str]) -> list[str]:
+    """Return the services a text names, as whole words."""
+    return [name for name in services if re.search(rf"(?i)(?<![\w-]){re.escape(name)}(?![\w-])", text)]
+
+
+@dataclass(slots=True)
+class Facts:
+    """Reads that are at hand about some services, as claims, and what could not be read."""
+
+    memory: Memory
+    claims: list[Claim] = field(default_factory=list)
+    missed: list[str] = field(default_factory=list)
+
+    async def gather(self, services: Sequence[str]) -> None:
+        """Look at the first few services."""
+        for number, service in enumerate(services[:MAX_SERVICES], 1):
+            await self._look(f"service_{number}", "inventory.service", {"service": service})
+            await self._look(f"deploys_{number}", "cicd.recent_deploys", _deploys_of(service))
+
+    async def _look(self, id: str, action: str, args: Mapping[str, Any]) -> None:
+        tool = self.memory.toolbox.tools.get(action)
+        if tool is None or tool.risk is not Risk.READ:
+            self.missed.append(f"{call_text(action, args)}: there is no such action")
+            return
+        outcome = await self.memory.call(id, action, args, "collecting facts, as no runbook is followed")
+        if isinstance(outcome, Failure):
+            self.missed.append(outcome.reason)
+            return
+        answer = as_text(outcome.result) if outcome.ok else outcome.error or str(outcome.state)
+        self.claims.append(Claim(f"{call_text(action, args)}: {answer}", (outcome.evidence,)))
+
+
+def _deploys_of(service: str) -> dict[str, Any]:
+    return {"service": service, "minutes": LOOK_BACK_MINUTES}
+
+
+@dataclass(frozen=True, slots=True)
+class Collect:
+    """What can be said without a runbook: facts from reads that are at hand, and that a person must go on."""
+
+    run: Run
+    incident: Mapping[str, Any]
+    services: Sequence[str]
+    memory: Memory
+    why: str
+
+    async def conclude(self) -> Conclusion:
+        """Look, and hand over."""
+        facts = Facts(self.memory)
+        await facts.gather(self.services)
+        about = self.incident["title"] or self.run.text or "this"
+        text = f"No runbook was followed for {about!r}: {self.why}. A person must look into it; nothing was changed."
+        return Conclusion(
+            summary=text,
+            resolved=False,
+            basis="facts from read-only calls, no diagnosis was made" if facts.claims else "nothing was measured",
+            claims=facts.claims,
+            not_checked=["the cause", *facts.missed],
+            escalate=text,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer to a follow-up: what earlier runs found and did, what the pages say, and how the services are now."""
+
+    services: Sequence[str]
+    memory: Memory
+    earlier: Sequence[Earlier]
+    page: Hit | None
+    runbook: str | None
+
+    async def conclude(self) -> Conclusion:
+        """Look, and tell what is known; nothing is changed."""
+        facts = Facts(self.memory)
+        await facts.gather(self.services)
+        newest = self.earlier[-1] if self.earlier else None
+        return Conclusion(
+            summary="\n".join([*self._known(), *self._pages(), _HOW]),
+            resolved=newest is not None and newest.resolved,
+            cause=newest.cause if newest else "undetermined",
+            basis="earlier runs of this conversation, runbooks and read-only calls; no diagnosis was made",
+            claims=facts.claims,
+            not_checked=["whether what was found earlier still holds", *facts.missed],
+        )
+
+    def _known(self) -> list[str]:
+        return [_known(one) for one in self.earlier[-_TOLD:]] or ["Nothing is known yet in this conversation."]
+
+    def _pages(self) -> list[str]:
+        if self.page is not None:
+            text = self.page.section.text.partition("```")[0].strip()
+            return [f"{self.page.citation} says: {' '.join(text.split())[:_PAGE]}"]
+        return [f"The runbook that fits is {self.runbook}."] if self.runbook else ["No page answers this in its words."]
+
+
+_HOW: Final = "This answer only looked. To have something done, start the triage again or name the action to run."
+
+
+def _known(one: Earlier) -> str:
+    cause = "" if one.cause == "undetermined" else f" Cause: {one.cause}."
+    changes = f" Changes: {'; '.join(one.changes)}." if one.changes else ""
+    return f"{one.run} ({one.state}): {one.summary}{cause}{changes}"

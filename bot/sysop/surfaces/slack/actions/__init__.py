@@ -1,0 +1,1 @@
+"""Buttons: one small file a noun."""

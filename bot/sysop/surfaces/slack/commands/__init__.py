@@ -1,0 +1,1 @@
+"""`/sysop …`: one small file a command."""

@@ -1,0 +1,27 @@
+"""`/sysop status`: whether all is well."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection
+
+from sysop.store import approvals, incidents, mode, runs
+from sysop.surfaces.slack.blocks import listings
+from sysop.surfaces.slack.blocks.listings import Status
+from sysop.surfaces.slack.blocks.shown import Shown
+from sysop.surfaces.slack.commands.command import Command
+from sysop.surfaces.slack.desk import Asking, Desk, Need
+
+
+async def status(desk: Desk, asking: Asking) -> Shown:
+    """Show the numbers, and what does not work."""
+    broken = [loaded.name for loaded in desk.host.report if loaded.problem]
+
+    def read(conn: Connection) -> Status:
+        under_way = sum(not run.over for run in runs.newest(conn, 200))
+        found = len(incidents.unresolved(conn))
+        return Status(mode.read(conn), found, under_way, approvals.waiting(conn), broken)
+
+    return listings.status(await desk.store.read(read), await desk.names(asking.it.team), desk.links)
+
+
+COMMAND = Command("status", "/sysop status", "see whether all is well", status, Need.ACCOUNT)

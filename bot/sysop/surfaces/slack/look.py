@@ -1,0 +1,57 @@
+"""What the documents need beside the database: fixed for one process, given to them by the surface."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from sqlalchemy import Connection
+
+from sysop.actions import Action
+from sysop.errors import RunbookError
+from sysop.inventory import Inventory
+from sysop.knowledge.index import Index
+from sysop.store import members
+from sysop.surfaces.slack.blocks.home import PluginState
+from sysop.surfaces.slack.blocks.incident import Cited
+from sysop.surfaces.slack.blocks.names import Names
+from sysop.surfaces.slack.links import Links
+
+
+def _nobody(roles: Iterable[str]) -> Sequence[str]:
+    return ()
+
+
+@dataclass(frozen=True)
+class Look:
+    """How to show things. `holding` returns the actors with one of some roles: `People.holding`.
+
+    `runbooks_at` is the address below which people read runbooks, such as `https://git.example.com/ops/blob/main/`.
+    """
+
+    links: Links = field(default_factory=Links)
+    actions: Mapping[str, Action] = field(default_factory=dict)
+    inventory: Inventory = field(default_factory=Inventory)
+    index: Index = field(default_factory=lambda: Index({}))
+    runbooks_at: str = ""
+    plugins: Sequence[PluginState] = ()
+    holding: Callable[[Iterable[str]], Sequence[str]] = _nobody
+
+    def cited(self, citation: str) -> Cited:
+        """Return a runbook or one of its sections by its citation, whether or not it is still there."""
+        path = citation.partition("#")[0]
+        try:
+            title = self.index.get(path).title
+        except RunbookError:
+            title = ""
+        url = f"{self.runbooks_at}{citation}" if self.runbooks_at else None
+        return Cited(citation, title, url if url and self.links.allows(url) else None)
+
+
+def names(conn: Connection, team: str) -> Names:
+    """Return how the people of a workspace are shown there; without a team, those of the only one there is."""
+    accounts = [(one, *one.id.removeprefix("slack:").partition(".")[::2]) for one in members.everybody(conn)]
+    teams = {place for _, place, _ in accounts}
+    team = team or (teams.pop() if len(teams) == 1 else "")
+    users = {name: user for one, place, user in accounts if place == team for name in (one.id, one.actor)}
+    return Names(team, users)

@@ -1,0 +1,139 @@
+"""What happened in an incident, put together from its own log, its runs, their approvals and their effects."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from sqlalchemy import Connection
+
+from sysop.model import ApprovalState, EffectState, Incident, Risk, Run
+from sysop.store import audit, conversations, effects, incidents, runs
+from sysop.store.effects import Effect
+from sysop.surfaces.slack import reads
+from sysop.surfaces.slack.blocks.calls import call_text
+from sysop.surfaces.slack.blocks.incident import Cited, Findings, Moment, View
+from sysop.surfaces.slack.blocks.plan import parent
+from sysop.surfaces.slack.look import Look
+
+MOST_RUNS: Final = 5
+_KINDS: Final = {
+    "incident.opened": "opened it",
+    "incident.noted": "noted: {text}",
+    "incident.acknowledged": "looks after it",
+    "incident.mitigated": "mitigated: {reason}",
+    "incident.reopened": "open again: {reason}",
+    "incident.resolved": "resolved: {reason}",
+}
+_ENDED: Final = {
+    EffectState.DONE: "was done",
+    EffectState.FAILED: "failed, nothing was changed",
+    EffectState.UNKNOWN: "may have happened; a person must look",
+}
+_ANSWERS: Final = {
+    ApprovalState.APPROVED: "approved",
+    ApprovalState.CONSUMED: "approved",
+    ApprovalState.DENIED: "denied",
+    ApprovalState.EXPIRED: "nobody decided in time on",
+    ApprovalState.REVOKED: "withdrew",
+    ApprovalState.VOID: "void by now:",
+}
+
+
+def incident_view(conn: Connection, incident: Incident, look: Look) -> View:
+    """Return an incident with all that its card says."""
+    made = _runs(conn, incident)
+    changes = {run.id: [row for row in effects.of_run(conn, run.id) if _is_change(row)] for run in made}
+    moments = [*_own(conn, incident), *[moment for run in made for moment in _of_run(conn, run, changes[run.id])]]
+    current = next((run for run in made if run.id == incident.run), None)
+    return View(
+        incident,
+        owner=_owner(incident, look),
+        runbook=_runbook(incident, made, look),
+        timeline=tuple(sorted(moments, key=lambda moment: moment.at)),
+        findings=_findings(made, [row for run in made for row in changes[run.id]]),
+        busy=current is not None and not current.over,
+        changes=audit.count(conn, incidents.chain(incident.id)),
+    )
+
+
+def _runs(conn: Connection, incident: Incident) -> list[Run]:
+    """Return the newest runs about an incident, oldest first."""
+    talk = conversations.of_incident(conn, incident.id)
+    found = conversations.runs_of(conn, talk.id) if talk else []
+    known = {run.id for run in found}
+    first = [runs.load(conn, incident.run)] if incident.run and incident.run not in known else []
+    return sorted([*first, *found], key=lambda run: run.created_at)[-MOST_RUNS:]
+
+
+def _is_change(row: Effect) -> bool:
+    return row.risk is not Risk.READ and row.state in _ENDED and parent(row.call) == row.call
+
+
+def _own(conn: Connection, incident: Incident) -> list[Moment]:
+    found = reads.facts(conn, incidents.chain(incident.id), tuple(_KINDS))
+    return [Moment(fact.at, _KINDS[fact.kind].format_map(_Told(fact.body)), _person(fact.actor)) for fact in found]
+
+
+class _Told(dict[str, Any]):
+    """Facts by name; one that an entry does not have is a dash."""
+
+    def __missing__(self, key: str) -> str:
+        return "–"
+
+
+def _person(actor: str) -> str | None:
+    return None if actor.startswith("service:") else actor
+
+
+def _of_run(conn: Connection, run: Run, changes: Sequence[Effect]) -> list[Moment]:
+    asked_by = next((who for who in run.requesters if not who.startswith(("service:", "os:"))), None)
+    found = [Moment(run.created_at, "asked for triage" if asked_by else "triage begins", asked_by)]
+    found += [_change(row) for row in changes]
+    for approval in reads.of_run(conn, run.id):
+        call = call_text(approval.action, approval.target, approval.args)
+        found.append(Moment(approval.created_at, f"approval asked for: {call}"))
+        if fact := reads.closed(conn, approval):
+            voters: list[str | None] = [vote.approver for vote in approval.votes]
+            found.append(
+                Moment(
+                    fact.at, f"{_ANSWERS.get(approval.state, 'decided')} {call}", (voters or [_person(fact.actor)])[-1]
+                )
+            )
+    if run.finished_at is not None:
+        found.append(Moment(run.finished_at, f"triage ended: {(run.conclusion or {}).get('summary') or run.state}"))
+    return found
+
+
+def _change(row: Effect) -> Moment:
+    helped = {True: ", and it helped", False: ", and it did not help", None: ""}[row.verified]
+    text = f"{call_text(row.action, row.target, row.args)} {_ENDED[row.state]}{helped}"
+    return Moment(row.finished_at or row.created_at, text)
+
+
+def _owner(incident: Incident, look: Look) -> str:
+    known = [look.inventory.services[name] for name in incident.services if name in look.inventory.services]
+    return ", ".join(dict.fromkeys(service.owner for service in known if service.owner))
+
+
+def _runbook(incident: Incident, made: Sequence[Run], look: Look) -> Cited | None:
+    """Return the runbook that was followed, else the one that fits."""
+    followed = [str(run.plan["runbook"]) for run in made if run.plan.get("runbook")]
+    if followed:
+        return look.cited(followed[-1])
+    environments = sorted({look.inventory.environment_of(name) for name in incident.services})
+    match = look.index.find([alert.name for alert in incident.alerts], incident.services, environments)
+    return look.cited(match.runbook.path) if match else None
+
+
+def _findings(made: Sequence[Run], changes: Sequence[Effect]) -> Findings:
+    ended = [run.conclusion for run in made if run.conclusion]
+    last = ended[-1] if ended else {}
+    cause = str(last.get("cause") or "")
+    cited = [str(one) for claim in last.get("claims") or () for one in claim.get("evidence") or ()]
+    evidence = dict.fromkeys([*(row.outcome().evidence for row in changes), *cited])
+    return Findings(
+        cause="" if cause == "undetermined" else cause,
+        done=tuple(_change(row).text for row in changes if row.state is not EffectState.FAILED),
+        evidence=tuple(evidence),
+    )

@@ -1,0 +1,1 @@
+"""Modals and shortcuts: one small file a form."""

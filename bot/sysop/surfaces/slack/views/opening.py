@@ -1,0 +1,141 @@
+"""Opens modals while the trigger lives: three seconds, once. A form that came too late leaves a button to open it."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from slack_sdk.errors import SlackApiError, SlackClientError
+
+from sysop.errors import CallError, InvalidRequest, StoreError
+from sysop.store import approvals, mode
+from sysop.surfaces.slack import votes, words
+from sysop.surfaces.slack.blocks import approval as card
+from sysop.surfaces.slack.blocks import approval_views, forms, home, parts
+from sysop.surfaces.slack.blocks.shown import Block, Shown, shown
+from sysop.surfaces.slack.clients import UNREACHABLE, SlackUnavailable, error_of
+from sysop.surfaces.slack.commands.incident import NEW
+from sysop.surfaces.slack.desk import Asking, Desk, Need, lacking
+from sysop.surfaces.slack.incoming import Incoming
+
+OPEN: Final = "form.open"
+NEW_INCIDENT: Final = "new_incident"
+TOO_LATE: Final = frozenset(
+    {
+        "expired_trigger_id",
+        "exchanged_trigger_id",
+        "invalid_trigger_id",
+        "trigger_expired",
+        "trigger_exchanged",
+    }
+)
+_LATE: Final = "The form could not be opened in time."
+_BY_COMMAND: Final[Mapping[str, Callable[[str], str]]] = {
+    "ask": lambda text: "" if text else "ask",
+    "incident": lambda text: "incident" if text.lower() == NEW else "",
+    "run": lambda text: f"run:{text}",
+    "pause": lambda text: "" if words.plain(text) else "pause",
+    "deny": lambda text: "" if " " in text or not text else f"deny:{text}",
+}
+_BY_BUTTON: Final[Mapping[str, str]] = {
+    home.ASK: "ask",
+    home.INCIDENT: "incident",
+    home.RUN: "run:",
+    home.PAUSE: "pause",
+    home.RESUME: "pause",
+}
+
+log = logging.getLogger(__name__)
+
+
+def wanted(it: Incoming) -> str:
+    """Return which form a delivery asks for, such as `ask` or `deny:apr-…`; "" for most, which ask for none."""
+    if it.kind == "command":
+        form = _BY_COMMAND.get(it.name)
+        return form(it.text) if form else ""
+    if it.kind == "shortcut":
+        return "incident" if it.name == NEW_INCIDENT else ""
+    if it.name == OPEN:
+        return it.value
+    if it.name in (card.DENY, card.VIEW):
+        return f"{'deny' if it.name == card.DENY else 'view'}:{it.value}"
+    return _BY_BUTTON.get(it.name, "")
+
+
+async def open_modal(desk: Desk, it: Incoming) -> None:
+    """Open the form a delivery asks for, if it does. What keeps it from opening is told by the listener, later."""
+    form = wanted(it)
+    if not form:
+        return
+    try:
+        view = await _view(desk, it, form)
+        if view is None:
+            return
+        installed = await desk.clients.at(it.team)
+        await installed.write.views_open(trigger_id=it.trigger, view=view)
+    except (InvalidRequest, CallError, StoreError, SlackUnavailable) as refused:
+        log.info("no form for %s: %s", it.key, refused)
+    except SlackApiError as refused:
+        await _refused(desk, it, form, error_of(refused))
+    except (SlackClientError, *UNREACHABLE) as away:
+        log.warning("a form for %s may not have opened (%s)", it.key, type(away).__name__)
+
+
+async def _refused(desk: Desk, it: Incoming, form: str, error: str) -> None:
+    if error not in TOO_LATE:
+        log.error("Slack does not open the form %s: %s", form.partition(":")[0], error)
+    await desk.answers.say(it, late(form))
+
+
+def late(form: str) -> Shown:
+    """Return a button that opens a form, for when Slack did not take it in time."""
+    return shown(
+        _LATE, parts.section(_LATE), parts.actions("form:late", [parts.button("Open it", OPEN, form[:1900], "primary")])
+    )
+
+
+def need_of(it: Incoming) -> Need:
+    """Return what a button that opens a form needs: anybody may ask, the rest is for members."""
+    return Need.ACCOUNT if wanted(it).partition(":")[0] == "ask" else Need.MEMBER
+
+
+async def _view(desk: Desk, it: Incoming, form: str) -> Block | None:
+    kind, _, rest = form.partition(":")
+    account = await desk.directory.account(it.team, it.user)
+    if account.external or lacking(await desk.directory.actor(it.team, it.user), need_of(it)):
+        return None
+    if kind in ("deny", "view"):
+        return await _of_approval(desk, it, kind, rest)
+    if kind == "run":
+        return _of_action(desk, it, rest)
+    if kind == "pause":
+        paused = (await desk.store.read(mode.read)).paused
+        return forms.pause(paused, metadata(it, to="resume" if paused else "pause"))
+    if kind == "incident":
+        return forms.new_incident(desk.inventory, metadata=metadata(it))
+    return forms.ask(metadata=metadata(it)) if kind == "ask" else None
+
+
+async def _of_approval(desk: Desk, it: Incoming, kind: str, id: str) -> Block | None:
+    approval = await desk.store.read(lambda conn: approvals.load(conn, id))
+    if kind == "view":
+        return approval_views.everything(approval)
+    actor = await desk.directory.actor(it.team, it.user)
+    return None if votes.objection(approval, Asking(it, actor)) else approval_views.deny(approval)
+
+
+def _of_action(desk: Desk, it: Incoming, text: str) -> Block | None:
+    wish = words.wish(desk.host, desk.inventory, text)
+    if wish is None:
+        return forms.choose(desk.host.actions, metadata(it))
+    if not wish.missing:
+        return None
+    action = desk.host.actions[wish.action]
+    return forms.run(action, desk.inventory, wish.args, metadata(it, action=wish.action))
+
+
+def metadata(it: Incoming, **more: Any) -> str:
+    """Return what a modal must remember: where it was asked for."""
+    return json.dumps({"channel": it.channel, **more})

@@ -1,0 +1,100 @@
+"""What is typed behind a command, parsed: an action and its arguments, an id and a reason."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sysop.errors import InvalidRequest
+from sysop.gate.bind import bind
+from sysop.host import Host
+from sysop.inventory import Inventory, nearest
+from sysop.model import Call
+
+_MENTION = re.compile(r"<([@#!])([A-Za-z0-9^]+)(?:\|[@#]?([^<>]*))?>")
+_QUOTES = str.maketrans({"“": '"', "”": '"', "„": '"', "‘": "'", "’": "'"})
+"""What keyboards of phones make of quotes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """An action with what was typed of its arguments; `missing` are those it needs besides."""
+
+    action: str
+    args: Mapping[str, Any]
+    missing: tuple[str, ...]
+
+
+def wish(host: Host, inventory: Inventory, text: str) -> Wish | None:
+    """Return which action is wanted, None for no words at all. Raises InvalidRequest or InvalidCall.
+
+    Whatever is typed in full is checked here as the gate will: a misspelt call never becomes a run.
+    """
+    typed = split(text)
+    if not typed:
+        return None
+    name, given = typed[0], _pairs(typed[1:])
+    action = host.find(name)
+    if action is None:
+        raise InvalidRequest(f"there is no action {name!r}{nearest(name, host.actions)}")
+    fields = action.parameters.model_fields
+    for key in given:
+        if key not in fields:
+            raise InvalidRequest(f"{name}: there is no argument {key!r}{nearest(key, fields)}")
+    missing = tuple(key for key, field in fields.items() if field.is_required() and key not in given)
+    if not missing:
+        bind(host, inventory, "check", Call("check", name, given))
+    return Wish(name, given, missing)
+
+
+def split(text: str) -> list[str]:
+    """Return words, quoted ones together. Raises InvalidRequest for a quote that is never closed."""
+    try:
+        return shlex.split(plain(text).translate(_QUOTES))
+    except ValueError:
+        raise InvalidRequest("a quote is opened and never closed") from None
+
+
+def _pairs(typed: list[str]) -> dict[str, Any]:
+    """Return KEY=TEXT and KEY:=JSON as arguments."""
+    given: dict[str, Any] = {}
+    for word in typed:
+        key, equals, value = word.partition("=")
+        key, is_json = (key[:-1], True) if key.endswith(":") else (key, False)
+        if not equals or not key:
+            raise InvalidRequest(f"{word!r} is no argument; write KEY=VALUE")
+        if key in given:
+            raise InvalidRequest(f"{key!r} is given twice")
+        given[key] = _json(key, value) if is_json else value
+    return given
+
+
+def _json(key: str, text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        raise InvalidRequest(f"{key}: what stands behind := must be JSON") from None
+
+
+def plain(text: str) -> str:
+    """Return what a person typed: Slack's escapes undone, links as their address, mentions as names where told."""
+    shown = re.sub(r"<((?:https?|mailto):[^|>]+)(?:\|[^>]*)?>", r"\1", text)
+    shown = _MENTION.sub(lambda found: f"{found[1]}{found[3] or found[2]}", shown)
+    return shown.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&").strip()
+
+
+def without_mention(text: str, user: str) -> str:
+    """Return what was said to us, without our own name in front or behind."""
+    return plain(
+        re.sub(rf"^\s*<@{re.escape(user)}(?:\|[^>]*)?>[\s:,]*|\s*<@{re.escape(user)}(?:\|[^>]*)?>\s*$", "", text)
+    )
+
+
+def id_and_reason(text: str) -> tuple[str, str]:
+    """Return the first word and the rest."""
+    id, _, reason = plain(text).partition(" ")
+    return id, reason.strip()

@@ -1,0 +1,1 @@
+"""What a workspace holds, and what changes in it make known."""

@@ -1,0 +1,115 @@
+"""What people do to incidents by hand, on either database."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+import bench
+from gate.kit import ANN, BOB
+from sysop.app import App
+from sysop.errors import InvalidRequest
+from sysop.model import Alert, Incident, IncidentState
+from sysop.store import audit, incidents, runs
+
+SERVICES = {"web": {}, "blog": {}}
+
+
+@pytest.fixture
+async def app(url: str, tmp_path: Path):  # type: ignore[no-untyped-def]
+    opened = bench.build(tmp_path, url, inventory=SERVICES, incidents={"quiet_seconds": 0, "triage_after_seconds": 0})
+    yield opened
+    await opened.close()
+
+
+async def load(app: App, incident: str) -> Incident:
+    return await app.store.read(lambda conn: incidents.load(conn, incident))
+
+
+async def kinds(app: App, incident: str) -> list[tuple[str, str]]:
+    entries = await app.store.read(lambda conn: audit.entries(conn, chain=incidents.chain(incident)))
+    return [(entry.kind, entry.actor) for entry in entries]
+
+
+async def test_an_incident_is_opened_by_hand_once_a_delivery(app: App) -> None:
+    wish = app.lifecycle.open_by_hand(ANN, " Web is odd ", "error", ["web"], delivery="click 1", note="seen by ann")
+    incident = await load(app, await wish)
+    assert (incident.title, incident.severity, incident.services) == ("Web is odd", "error", ("web",))
+    assert (incident.state, incident.opened_by, incident.run) == (IncidentState.OPEN, ANN.id, None)
+    assert await kinds(app, incident.id) == [("incident.opened", ANN.id), ("incident.noted", ANN.id)]
+    with pytest.raises(InvalidRequest, match="handled already"):
+        await app.lifecycle.open_by_hand(ANN, "Web is odd", "error", ["web"], delivery="click 1")
+    assert len(await app.store.read(incidents.listed)) == 1
+
+
+@pytest.mark.parametrize(
+    ("title", "severity", "services", "why"),
+    [
+        ("x", "error", ["wbe"], "there is no service 'wbe'; did you mean 'web'"),
+        ("x", "awful", ["web"], "severity: 'awful' is none of"),
+        ("  ", "error", [], "say in a few words"),
+    ],
+    ids=["service", "severity", "title"],
+)
+async def test_a_wrong_field_is_named_and_nothing_is_opened(
+    app: App, title: str, severity: str, services: list[str], why: str
+) -> None:
+    with pytest.raises(InvalidRequest, match=why):
+        await app.lifecycle.open_by_hand(ANN, title, severity, services, delivery="1")
+    assert await app.store.read(incidents.listed) == []
+    assert await app.lifecycle.open_by_hand(ANN, "x", "error", [], delivery="1"), "the delivery is not used up"
+
+
+async def test_one_that_is_opened_to_be_looked_into_has_a_run_that_ann_asks_for(app: App) -> None:
+    opened = await app.lifecycle.open_by_hand(
+        ANN, "Odd", "error", ["web"], delivery="1", triage=True, note="since noon"
+    )
+    incident = await load(app, opened)
+    run = await app.store.read(lambda conn: runs.load(conn, str(incident.run)))
+    assert (run.incident, run.origin, run.requesters, run.text) == (opened, "asked", ANN.ids, "Odd\nsince noon")
+    with pytest.raises(InvalidRequest, match=f"run {run.id} is looking into {opened} already"):
+        await app.lifecycle.triage(opened, BOB)
+    await app.service.cancel(run.id, ANN)
+    again = await app.lifecycle.triage(opened, BOB)
+    found = await app.store.read(lambda conn: runs.load(conn, again))
+    assert (found.requesters, found.text) == ((*BOB.ids, ANN.id), ""), "whoever chose its words asks, too"
+    assert (await load(app, opened)).run == again
+
+
+async def test_two_who_start_the_triage_at_once_start_one(app: App) -> None:
+    opened = await app.lifecycle.open_by_hand(ANN, "Odd", "error", ["web"], delivery="1")
+    wishes = [app.lifecycle.triage(opened, who) for who in (ANN, BOB) * 3]
+    done = await asyncio.gather(*wishes, return_exceptions=True)
+    assert sum(isinstance(one, str) for one in done) == 1
+    assert sum(isinstance(one, InvalidRequest) for one in done) == 5
+
+
+async def test_who_looks_after_it_is_told_once_and_the_newest_counts(app: App) -> None:
+    opened = await app.lifecycle.open_by_hand(ANN, "Odd", "error", [], delivery="1")
+    for who in (ANN, ANN, BOB):
+        await app.lifecycle.acknowledge(opened, who)
+    assert (await load(app, opened)).acknowledged_by == BOB.id
+    assert [who for kind, who in await kinds(app, opened) if kind == "incident.acknowledged"] == [ANN.id, BOB.id]
+
+
+async def test_one_closed_by_hand_is_over_whatever_fires_still(app: App) -> None:
+    now = await app.store.now()
+    one, other = (
+        Alert("test", name, now, None, {"alertname": name, "service": "web"}, {}) for name in ("Down", "Slow")
+    )
+    await app.lifecycle.take([one, other])
+    (opened,) = [incident.id for incident in await app.store.read(incidents.listed)]
+    await app.lifecycle.resolve(opened, BOB, "it was the cable")
+    assert ("incident.resolved", BOB.id) in await kinds(app, opened)
+    await app.lifecycle.take([replace(other, ends_at=now + 1)])
+    assert (await load(app, opened)).state is IncidentState.RESOLVED
+    for wish in (app.lifecycle.resolve, app.lifecycle.acknowledge, app.lifecycle.triage):
+        with pytest.raises(InvalidRequest, match="is resolved already"):
+            await wish(opened, BOB)
+    with pytest.raises(InvalidRequest, match="there is no incident"):
+        await app.lifecycle.acknowledge("inc-none", BOB)
+    await app.lifecycle.take([replace(one, starts_at=now + 5)])
+    assert len(await app.store.read(incidents.listed)) == 2

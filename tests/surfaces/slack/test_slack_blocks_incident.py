@@ -1,0 +1,131 @@
+"""The incident's card and its end: state, alerts with reasons, buttons that make sense, all within Slack's limits."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import slack_hostile as hostile
+import slack_nouns as nouns
+import slack_payloads as payloads
+from hypothesis import given
+from hypothesis import strategies as st
+from slack_payloads import texts
+
+from sysop.model import IncidentState
+from sysop.surfaces.slack.blocks import incident, root
+from sysop.surfaces.slack.blocks.incident import Cited, Findings, Moment, View
+
+SOME = nouns.SOME
+RUNBOOK = Cited("runbooks/service-error-ratio.md", "A service fails", "https://docs.corp.example/runbooks/x.md")
+TYPICAL = View(
+    nouns.incident(),
+    owner="team shop",
+    runbook=RUNBOOK,
+    timeline=(Moment(nouns.NOW, "triage begins"), Moment(nouns.NOW + 5000, "looks after it", "person:oncall")),
+    findings=Findings(
+        "a timeout introduced in 1.4.2", ("cicd.rollback service:checkout was done",), ("run-3c8v1tz0pa:rollback",)
+    ),
+)
+cited = st.builds(Cited, hostile.some, nouns.words, st.one_of(st.none(), nouns.urls))
+moments = st.builds(Moment, nouns.times, nouns.words, st.one_of(st.none(), nouns.actors))
+views = st.builds(
+    View,
+    nouns.incidents,
+    nouns.words,
+    st.one_of(st.none(), cited),
+    st.lists(moments, max_size=15),
+    st.builds(Findings, nouns.words, st.lists(nouns.words, max_size=12), st.lists(hostile.some, max_size=14)),
+    st.booleans(),
+    st.integers(0, 10**6),
+)
+
+
+def card(view: View) -> Any:
+    return incident.card(view, nouns.NAMES, nouns.LINKS)
+
+
+def labels(view: View) -> list[str]:
+    return [button["text"]["text"] for button in incident.buttons(view)]
+
+
+@SOME
+@given(views)
+def test_slack_takes_every_incident(view: View) -> None:
+    payloads.takes(card(view))
+    payloads.takes(incident.summary(view, nouns.NAMES, nouns.LINKS))
+
+
+@SOME
+@given(moments)
+def test_slack_takes_every_entry_of_a_timeline(moment: Moment) -> None:
+    payloads.takes(incident.entry(moment, nouns.NAMES, nouns.LINKS))
+
+
+@SOME
+@given(nouns.actors, nouns.words, nouns.words, st.one_of(st.none(), st.just("run-1")))
+def test_slack_takes_every_root(owner: str, title: str, text: str, run: str | None) -> None:
+    payloads.takes(root.root(owner, title, text, run, nouns.NAMES, nouns.LINKS))
+
+
+def test_the_card_tells_what_is_broken_and_why_alerts_are_together() -> None:
+    seen = texts(card(TYPICAL).blocks)
+    for part in (
+        *(
+            "🔴 Open · ServiceErrorRatioHigh on checkout",
+            "critical",
+            "`checkout`, `gateway`",
+            "team shop",
+            "nobody yet",
+        ),
+        *("2 alerts, 2 firing", "first alert", "gateway calls checkout, 12 s apart", "runbooks/service-error-ratio.md"),
+        *("triage begins", "<@U0ONCALL>", "looks after it", "inc-5n0y6w2kqe"),
+    ):
+        assert part in seen, part
+
+
+@pytest.mark.parametrize(
+    ("changes", "busy", "expected"),
+    [
+        ({}, False, ["Acknowledge", "Run triage", "Resolve"]),
+        ({}, True, ["Acknowledge", "Resolve"]),
+        ({"acknowledged_by": "person:oncall"}, False, ["Run triage", "Resolve"]),
+        ({"state": IncidentState.MITIGATED, "acknowledged_by": "person:oncall"}, True, ["Resolve"]),
+        ({"state": IncidentState.RESOLVED}, False, []),
+    ],
+)
+def test_only_buttons_that_make_sense_are_there(changes: dict[str, Any], busy: bool, expected: list[str]) -> None:
+    assert labels(View(nouns.incident(**changes), busy=busy)) == expected
+
+
+def test_many_alerts_are_folded_and_counted() -> None:
+    many = nouns.incident(alerts=tuple(nouns.alert(f"A{n}") for n in range(40)), reasons=("r",) * 40)
+    seen = texts(card(View(many)).blocks)
+    assert "40 alerts, 40 firing" in seen
+    assert "… and 32 alerts more" in seen
+
+
+def test_the_end_says_how_long_why_what_and_by_which_evidence() -> None:
+    over = replace(TYPICAL, incident=nouns.incident(state=IncidentState.RESOLVED, resolved_at=nouns.NOW + 65_000))
+    seen = texts(incident.summary(over, nouns.NAMES, nouns.LINKS).blocks).replace("\n", "")
+    for part in (
+        "Resolved after 2 min 5 s",
+        "Cause: a timeout introduced in 1.4.2",
+        "cicd.rollback",
+        "run-3c8v1tz0pa:rollback",
+    ):
+        assert part in seen, part
+    assert "Sysop changed nothing" in texts(
+        incident.summary(replace(over, findings=Findings()), nouns.NAMES, nouns.LINKS).blocks
+    )
+
+
+def test_an_incident_opened_by_hand_says_by_whom() -> None:
+    seen = texts(card(View(nouns.incident(alerts=(), reasons=(), opened_by="person:lead"))).blocks)
+    assert "Opened by hand by <@U0LEAD>" in seen.replace("\n", "")
+
+
+def test_a_root_says_who_asked_for_what() -> None:
+    made = root.root("slack:T1.U0ASKER", "checkout", "why is checkout slow? <!here>", "run-1", nouns.NAMES, nouns.LINKS)
+    assert made.text == "<@U0ASKER> asked: why is checkout slow? &lt;!here&gt;"
