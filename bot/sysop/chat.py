@@ -104,7 +104,7 @@ def look(settings: SlackSettings, host: Host, **more: Any) -> Look:
 
 def projector(settings: SlackSettings, shown: Look) -> Projector:
     """Return what writes into the outbox whatever the chat must hear of."""
-    return Projector(settings.channel, summary=partial(incident_summary, look=shown))
+    return Projector(settings.channel, settings.home or "", summary=partial(incident_summary, look=shown))
 
 
 __all__ = ["Chat", "Extension", "compose", "look", "projector"]

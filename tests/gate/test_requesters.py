@@ -111,4 +111,4 @@ async def test_resolving_an_incident_takes_back_what_its_run_asks_for(gate: Atta
     assert (await gate.load(approval.id)).state is ApprovalState.VOID
     counted = await gate.vote(approval)
     assert not counted.counted
-    assert "resolved the incident" in await gate.told(approval.run)
+    assert "a person resolved the incident" in await gate.told(approval.run)

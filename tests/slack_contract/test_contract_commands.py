@@ -134,11 +134,13 @@ async def test_audit_tells_what_was_done(bot: Bot) -> None:
     await bot.say("/sysop rollback checkout")
     run, approval = await bot.run(), await bot.approval()
     await bot.click("Approve", user="lead")
-    await bot.say(f"/sysop audit {run.id}")
+    await bot.say(f"/sysop audit {run.id}", user="lead")
     assert "run.created" in str(bot.told) or "effect" in str(bot.told)
-    await bot.say(f"/sysop audit {approval.id}")
+    await bot.say(f"/sysop audit {approval.id}", user="lead")
     assert "approval.approved" in str(bot.told)
     await bot.say("/sysop audit")
+    assert "role" in str(bot.told), "what others did is not everybody's business"
+    await bot.say("/sysop audit", user="lead")
     assert "audit entr" in str(bot.told)
 
 
@@ -188,4 +190,6 @@ async def test_changes_are_paused_for_everybody_until_somebody_with_a_role_says_
     assert "Changes go on" in str(bot.told)
     assert company.changed == ["rollback checkout"]
     await bot.say("/sysop pause again", user="guest")
+    assert "members" in str(bot.told), "a guest holds nobody up"
+    await bot.say("/sysop pause again", user="requester")
     assert "Changes are paused" in str(bot.told)

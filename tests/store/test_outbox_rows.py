@@ -135,6 +135,22 @@ async def test_of_each_channel_a_few_heads_are_read_and_what_is_in_flight_takes_
     assert states.count("pending") == 10
 
 
+async def test_a_workspace_that_is_silent_hides_no_other(store: Store) -> None:
+    here = await begin(store)
+    await store.write(lambda tx: outbox.post(tx, here, {"text": "x"}))
+    await store.write(lambda tx: outbox.homes(tx, ["home:T1.U1", "home:T2.U1"]))
+    found = await store.read(lambda conn: outbox.heads(conn, without={"T1"}))
+    assert [head.item.key for head in found] == ["home:T2.U1"]
+    assert len(await store.read(lambda conn: outbox.heads(conn, without={"T2", ""}))) == 2
+
+
+async def test_the_first_two_who_want_a_duty_at_once_do_not_break_each_other(store: Store) -> None:
+    fences = await asyncio.gather(
+        *(store.write(lambda tx, who=who: leases.take(tx, "new", str(who), 60_000)) for who in range(8))  # type: ignore[misc]
+    )
+    assert sorted(fences, key=str) == [1, *[None] * 7]
+
+
 async def test_a_head_brings_its_conversation_and_the_message_as_it_stands(store: Store) -> None:
     talk = await begin(store)
     stands = Message("incident:inc-1", talk.id, "C1", "1.0", "post", False, None, {"at": 1}, "d")

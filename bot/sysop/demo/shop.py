@@ -37,6 +37,8 @@ LOOKS = 3
 REDRAW_MS = 3000
 """Updates of messages are counted for the whole workspace, and the incident needs them more."""
 _WELL = "customers are well"
+_STORY = "Three real services on this machine. A bad release goes out; Sysop finds it by its alerts."
+_TOLD = "It was broken and repaired. Another story: end this with Ctrl-C and start `sysop dev --seed 2`."
 
 log = logging.getLogger(__name__)
 
@@ -54,6 +56,8 @@ class Shop:
         self._opening = True
         self._deploying = False
         self._suffering = False
+        self._broken = False
+        self._repaired = False
         self._drawn = ""
         self._loops: set[asyncio.Task[None]] = set()
 
@@ -117,6 +121,7 @@ class Shop:
             self._ratios.append(ratio)
             was, self._suffering = self._suffering, ratio < WELL
             if was and not self._suffering:
+                self._repaired = True
                 await self._tell("Customers are well again.")
         if (drawn := f"{self._summary()}{self._squares()}") != self._drawn:
             self._drawn = drawn
@@ -138,9 +143,9 @@ class Shop:
     async def _break(self, _desk: Desk, asking: Asking) -> Shown | None:
         if not await self._store.write(lambda tx: approvals.first_delivery(tx, f"break:{asking.key}")):
             return None
-        if self._deploying or self._suffering:
-            return notice("It is broken already. Look at the incidents.")
-        self._deploying = True
+        if self._broken:
+            return notice("It was broken already. Look at the incidents.")
+        self._broken = self._deploying = True
         self._begin(self._deploy())
         return None
 
@@ -180,13 +185,12 @@ class Shop:
     def _shown(self) -> Shown:
         served, _, versions = self._summary().partition("\n")
         icon, state = self._state()
-        buttons = [parts.button("Break the shop", BREAK, "break", "danger")] if state == _WELL else []
+        ready = state == _WELL and not self._broken
+        buttons = [parts.button("Break the shop", BREAK, "break", "danger")] if ready else []
         return shown(
             f"The shop: {state}, {served}",
             parts.header("The shop: gateway → checkout → payments"),
             parts.section(f"{icon} *{state}* · {served}\n{self._squares()}\n{versions}"),
             parts.actions("demo", buttons),
-            parts.context(
-                ["Three real services on this machine. A bad release goes out; Sysop finds it by its alerts."]
-            ),
+            parts.context([_TOLD if self._repaired else _STORY]),
         )

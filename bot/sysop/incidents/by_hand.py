@@ -90,7 +90,7 @@ class ByHand:
             rows.lock(tx)
             found = _unresolved(tx, incident)
             for run in _under_way(tx, found):
-                stop(tx, run, actor, "the incident was resolved", f"{actor.name} resolved the incident")
+                stop(tx, run, actor, "the incident was resolved", "stopped: a person resolved the incident")
             move(tx, incident, IncidentState.RESOLVED, reason or "closed by a person", actor)
 
         await self._store.write(unit)

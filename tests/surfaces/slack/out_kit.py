@@ -41,6 +41,7 @@ PACE = Pace(
     append_ms=20,
     append_each_ms=10,
     token_ms=150,
+    round_ms=5,
     drain_s=5.0,
 )
 SCOPES = [

@@ -279,10 +279,12 @@ async def answering(office: Office, method: str, answer: Any) -> AsyncIterator[C
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     address = f"http://127.0.0.1:{runner.addresses[0][1]}/api/"
     clients = Clients(address, token=office.workspace.bot_token, installations=None)
-    async with aiohttp.ClientSession() as http:
-        yield clients
-    await clients.close()
-    await runner.cleanup()
+    try:
+        async with aiohttp.ClientSession() as http:
+            yield clients
+    finally:
+        await clients.close()
+        await runner.cleanup()
 
 
 ODD: list[Any] = [
@@ -314,5 +316,5 @@ async def test_an_answer_that_makes_no_sense_makes_nobody_anybody(office: Office
 @SQLITE
 async def test_with_an_answer_that_makes_no_sense_it_is_not_known_who_we_are(office: Office, answer: Any) -> None:
     async with answering(office, "auth.test", answer) as clients:
-        with pytest.raises(SlackUnavailable, match="makes no sense"):
+        with pytest.raises(SlackUnavailable, match=r"makes no sense|answered http_200"):
             await clients.meet()

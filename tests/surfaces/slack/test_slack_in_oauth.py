@@ -56,7 +56,7 @@ class Slack:
         team = self.codes.pop(str(form.get("code")), None)
         if team is None or form.get("redirect_uri") != REDIRECT:
             return web.json_response({"ok": False, "error": "invalid_code"})
-        token = f"xoxb-{team}-{len(self.tokens)}"
+        token = f"xoxb-{team}-{len(self.codes)}"
         self.tokens[token] = team
         said = {"ok": True, "app_id": "A1", "authed_user": {"id": "U9"}, "scope": ",".join(SCOPES), "token_type": "bot"}
         bot = {"access_token": token, "bot_user_id": f"U{team}", "team": {"id": team, "name": f"Team {team}"}}
@@ -346,7 +346,7 @@ async def test_installations_nobody_came_back_to_leave_nothing_behind(site: Site
     await site.begin()
     running: Any = site.app.chat._surface._running  # type: ignore[union-attr]
     oauth: Oauth = running.oauth
-    long_ago = datetime(2020, 1, 1)  # noqa: DTZ001 (as the SDK stores it)
+    long_ago = datetime(2020, 1, 1)  # as the SDK stores it
     async with oauth._engine.begin() as connection:
         await connection.execute(oauth._states.oauth_states.update().values(expire_at=long_ago))
     await site.begin()

@@ -13,6 +13,7 @@ from out_kit import PACE, Out, Place, a_plan, task, words
 from sysop.store.store import Store
 from sysop.surfaces.slack.blocks.plan import PlanDocument
 from sysop.surfaces.slack.blocks.shown import Shown
+from sysop.surfaces.slack.outbox.rates import OLD_STATUS, REACT, STATUS
 
 KEY = "plan:run-1#1"
 
@@ -172,6 +173,18 @@ async def test_a_stream_that_slack_has_ended_goes_on_as_a_message(out: Out, erro
     assert len(thread) == 2
     assert "It was the release." in str(thread[-1]["blocks"])
     assert (await out.place.count())["chat.startStream"] == 1
+
+
+async def test_an_answer_does_not_wait_for_a_courtesy(store: Store, place: Place) -> None:
+    rates = kit.fast_rates()
+    async with kit.sending(store, place, rates=rates) as out:
+        talk = await out.begun()
+        for method in (STATUS, OLD_STATUS, REACT):
+            rates.hold(place.team, method, 600)
+        plan = a_plan(place, task("look"), recipient=None)
+        await steps(out, talk, replace(plan, status="processing"), answered(plan))
+        assert "It was the release." in str((await out.thread(talk))[-1]["blocks"])
+        assert not await place.calls("agents.sessions.setStatus")
 
 
 async def test_a_stop_by_the_user_is_heard_and_the_answer_still_comes(out: Out) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -209,9 +209,11 @@ class Clients:
         """
         if self._installations is not None:
             token = await self._installations.token(team)
+            known = self._teams.pop(team, None)
             if token is not None and await self._works(token):
+                if known is not None and known.token == token:
+                    self._teams[team] = known
                 return False
-            self._teams.pop(team, None)
             if token is not None:
                 await self._installations.forget(team, token)
         self._revoked[team] = reason
@@ -245,20 +247,26 @@ class Clients:
 
 
 async def _identity(write: AsyncWebClient) -> Identity:
-    said = await write.auth_test()
+    said: Any = (await write.auth_test()).data  # the SDK's answer itself says None for what is not there
     return Identity(
-        team=str(said["team_id"]),
+        team=_id(said["team_id"]),
         team_name=str(said.get("team") or ""),
-        user=str(said["user_id"]),
+        user=_id(said["user_id"]),
         bot=str(said.get("bot_id") or ""),
         url=str(said.get("url") or ""),
         enterprise=said.get("enterprise_id"),
     )
 
 
+def _id(said: object) -> str:
+    if not isinstance(said, str) or not said:
+        raise TypeError("an id is no text")
+    return said
+
+
 async def _direct(write: AsyncWebClient, user: str) -> str:
     said: Any = await write.conversations_open(users=user)
-    return str(said["channel"]["id"])
+    return _id(said["channel"]["id"])
 
 
 def _reading() -> list[Any]:
@@ -272,7 +280,8 @@ def _reading() -> list[Any]:
 def error_of(failed: SlackApiError) -> str:
     """Return Slack's word for what is wrong; some answers are no JSON at all."""
     response: Any = failed.response
-    found = response.get("error") if hasattr(response, "get") else None
+    data = getattr(response, "data", response)
+    found = data.get("error") if isinstance(data, Mapping) else None
     return str(found or f"http_{getattr(response, 'status_code', 0)}")
 
 

@@ -6,19 +6,14 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
-
-from sqlalchemy import Connection, select
 
 from sysop.errors import StoreError
 from sysop.store import inbox
-from sysop.store import tables as t
 from sysop.store.inbox import Delivery
 from sysop.store.store import Store
 from sysop.store.writer import Tx
-from sysop.surfaces.slack import incoming as edge
 
 ATTEMPTS = 6
 BACK_OFF_MS = 500
@@ -29,8 +24,6 @@ GIVE_WAY_S = 1.0
 WORK_S = 45.0
 """Shorter than a claim lasts, so that two processes never work on the same delivery."""
 DRAIN_S = 10.0
-WINDOW = 64
-"""So many due deliveries are looked at first for some whose thread is free; further ones where that is not enough."""
 
 log = logging.getLogger(__name__)
 
@@ -77,8 +70,6 @@ class Consumer:
         self._wake = asyncio.Event()
         self._stopping = False
         self._working: dict[str, asyncio.Task[None]] = {}
-        self._busy: set[str] = set()
-        self._lanes: dict[str, str] = {}
         self._loop: asyncio.Task[None] | None = None
 
     def wake(self) -> None:
@@ -124,11 +115,16 @@ class Consumer:
             await asyncio.sleep(0.02)
 
     async def _take(self) -> bool:
-        """Begin what is due, as far as there is room; True while there may be more at hand."""
+        """Begin what is due, as far as there is room; True while there may be more at hand.
+
+        Of each thread that is one delivery at most: what waits for its thread keeps no place, and its claim cannot
+        run out.
+        """
         room = self._concurrency - len(self._working)
         if room <= 0:
             return False
-        keys = await self._store.read(lambda conn: self._choose(conn, room))
+        due = await self._store.read(lambda conn: inbox.due(conn, room))
+        keys = [key for key in due if key not in self._working]
         if not keys:
             return False
 
@@ -139,41 +135,12 @@ class Consumer:
             self._begin(delivery)
         return len(keys) == room
 
-    def _choose(self, conn: Connection, room: int) -> list[str]:
-        """Return what to begin, oldest first: one of each thread, and none whose thread is being worked on.
-
-        What waits for its thread is not claimed: it would keep a place, and its claim would run out.
-        """
-        window = WINDOW
-        while True:
-            due = inbox.due(conn, window)
-            chosen: dict[str, str] = {}
-            for key, lane in zip(due, self._lanes_of(conn, due), strict=True):
-                if lane not in self._busy and key not in self._working:
-                    chosen.setdefault(lane, key)
-            if len(chosen) >= room or len(due) < window:
-                self._lanes = {key: self._lanes[key] for key in due if key in self._lanes}
-                return list(chosen.values())[:room]
-            window *= 4
-
-    def _lanes_of(self, conn: Connection, keys: Sequence[str]) -> list[str]:
-        """Return the lane of each delivery; a body is parsed once however often its row is looked at."""
-        unknown = [key for key in keys if key not in self._lanes]
-        for at in range(0, len(unknown), WINDOW):
-            mine = t.inbox.c.key.in_(unknown[at : at + WINDOW])
-            for row in conn.execute(select(t.inbox.c.key, t.inbox.c.body).where(mine)):
-                self._lanes[row.key] = lane_of(row.key, row.body or {})
-        return [self._lanes.get(key, key) for key in keys]
-
     def _begin(self, delivery: Delivery) -> None:
-        lane = lane_of(delivery.key, delivery.body)
         task = asyncio.create_task(self._one(delivery), name=f"slack {delivery.key}")
         self._working[delivery.key] = task
-        self._busy.add(lane)
 
         def done(_task: asyncio.Task[None]) -> None:
             self._working.pop(delivery.key, None)
-            self._busy.discard(lane)
             self._wake.set()
 
         task.add_done_callback(done)
@@ -208,9 +175,3 @@ class Consumer:
         else:
             wait = self._back_off_ms * 2 ** (delivery.attempts - 1)
             await self._store.write(lambda tx: inbox.retry(tx, key, result.error, tx.now() + wait))
-
-
-def lane_of(key: str, body: Mapping[str, Any]) -> str:
-    """Return what keeps a delivery in order with others; one that cannot be read is in nobody's way."""
-    it = edge.parse(body)
-    return it.lane if it else key

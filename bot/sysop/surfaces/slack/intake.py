@@ -117,7 +117,7 @@ class Intake(AsyncMiddleware):
         except TimeoutError:
             log.warning("delivery %s was not written down within %s s", it.key, LIMIT_S)
             raise NotKept(surely=False) from None
-        except (StoreError, UnicodeError) as failed:  # text may hold half of a character
+        except StoreError as failed:
             log.warning("delivery %s was not written down: %s", it.key, failed)
             raise NotKept(surely=True) from failed
         if fresh:

@@ -13,9 +13,10 @@ from sysop.store.store import Store
 from sysop.store.writer import Tx
 
 MOST = 64
-FLOOD = 8
-FLOOD_S = 0.05
-"""So many deliveries within this time, and they come as fast as they can be taken."""
+CROWD = 8
+FLOOD = 32
+FLOOD_S = 0.2
+"""So many deliveries within this time are more than can be worked on meanwhile."""
 
 
 class _SomebodyLeft(Exception):
@@ -51,7 +52,7 @@ class Letterbox:
     @property
     def flooded(self) -> bool:
         """Tell whether deliveries come as fast as they can be taken."""
-        if sum(not one.gone for one in (*self._batch, *self._waiting)) >= FLOOD:
+        if sum(not one.gone for one in (*self._batch, *self._waiting)) >= CROWD:
             return True
         now = asyncio.get_running_loop().time()
         return len(self._came) == FLOOD and now - self._came[0] < FLOOD_S

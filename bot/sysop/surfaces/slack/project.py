@@ -112,7 +112,7 @@ class Projector:
 
     def _begin(self, tx: Tx, title: str, *, owner: str, incident: str | None = None) -> Conversation:
         place: dict[str, Any] = {"surface": SURFACE, "team": self._team, "channel": self._channel, "root": None}
-        about = {"owner": owner, "title": one_line(title, _TITLE), "incident": incident}
+        about: dict[str, Any] = {"owner": owner, "title": one_line(title, _TITLE), "incident": incident}
         return conversations.ensure(tx, new_id("conv"), **place, **about)  # somebody may be asking about it right now
 
     def _joined(self, tx: Tx, talk: Conversation, id: str, entries: list[AuditEntry]) -> None:

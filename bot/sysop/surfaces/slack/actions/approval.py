@@ -11,10 +11,10 @@ from sysop.surfaces.slack.desk import Asking, Desk, Need, listener
 
 
 def register(app: AsyncApp, desk: Desk) -> None:
-    """Listen to the three buttons."""
-    app.action(card.APPROVE)(listener(desk, approve, Need.MEMBER))
-    app.action(card.DENY)(listener(desk, deny, Need.MEMBER))
-    app.action(card.VIEW)(listener(desk, view, Need.MEMBER))
+    """Listen to the three buttons; whose vote does not count, the gate decides, tells and writes down."""
+    app.action(card.APPROVE)(listener(desk, approve, Need.ACCOUNT))
+    app.action(card.DENY)(listener(desk, deny, Need.ACCOUNT))
+    app.action(card.VIEW)(listener(desk, view, Need.ACCOUNT))
 
 
 async def approve(desk: Desk, asking: Asking) -> Shown | None:

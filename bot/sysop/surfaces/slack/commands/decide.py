@@ -6,7 +6,7 @@ from sysop.errors import InvalidRequest
 from sysop.surfaces.slack import votes, words
 from sysop.surfaces.slack.blocks.shown import Shown
 from sysop.surfaces.slack.commands.command import Command
-from sysop.surfaces.slack.desk import Asking, Desk
+from sysop.surfaces.slack.desk import Asking, Desk, Need
 
 
 async def approve(desk: Desk, asking: Asking) -> Shown:
@@ -28,6 +28,6 @@ async def deny(desk: Desk, asking: Asking) -> Shown | None:
 
 
 COMMANDS = (
-    Command("approve", "/sysop approve ID [REASON]", "approve a change that waits", approve),
-    Command("deny", "/sysop deny ID REASON", "deny a change that waits; one denial is enough", deny),
+    Command("approve", "/sysop approve ID [REASON]", "approve a change that waits", approve, Need.ACCOUNT),
+    Command("deny", "/sysop deny ID REASON", "deny a change that waits; one denial is enough", deny, Need.ACCOUNT),
 )

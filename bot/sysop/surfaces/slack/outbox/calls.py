@@ -25,17 +25,15 @@ def _always() -> None:
 
 
 class Calls:
-    """Makes lines to workspaces. All of them share the budgets. `home` is whose channel the settings name."""
+    """Makes lines to workspaces. All of them share the budgets."""
 
-    def __init__(self, clients: Clients, budgets: Rates | None = None, *, home: str = "") -> None:
+    def __init__(self, clients: Clients, budgets: Rates | None = None) -> None:
         self._clients = clients
-        self._home = home
         self.rates = budgets or Rates()
 
     def team(self, team: str) -> str:
-        """Return the workspace that is meant; "" means the only one, or of several the home."""
-        only = None if team else self._clients.only()
-        return only.identity.team if only else team or self._home
+        """Return the workspace that is meant; "" means the only one, or of several the one at home."""
+        return team or self._clients.home or ""
 
     async def line(self, team: str, paid: Pass | None = None, guard: Guard = _always) -> Line:
         """Return a line to a workspace. Raises CallFailed where there is no token for it."""

@@ -57,7 +57,8 @@ class Pace:
 
     def hurried(self, times: float) -> Pace:
         """Return a pace for a stand-in whose clock runs so many times faster; a lease is no less of a lease there."""
-        waits = ("doubt_ms", "retry_ms", "longest_ms", "update_ms", "append_ms", "append_each_ms", "rotate_ms")
+        own = ("lease_ms", "token_ms")
+        waits = [name for name in Pace.__dataclass_fields__ if name.endswith("_ms") and name not in own]
         return replace(self, **{name: max(1, round(getattr(self, name) / times)) for name in waits})
 
 

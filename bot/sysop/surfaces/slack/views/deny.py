@@ -16,7 +16,7 @@ from sysop.surfaces.slack.views.form import form
 
 def register(app: AsyncApp, desk: Desk) -> None:
     """Listen to the form."""
-    form(app, desk, approval_views.DENY, _check, _work, Need.MEMBER)
+    form(app, desk, approval_views.DENY, _check, _work, Need.ACCOUNT)
 
 
 async def _check(_desk: Desk, it: Incoming) -> str | Wrong:

@@ -97,8 +97,8 @@ def late(form: str) -> Shown:
 
 
 def need_of(it: Incoming) -> Need:
-    """Return what a button that opens a form needs: anybody may ask, the rest is for members."""
-    return Need.ACCOUNT if wanted(it).partition(":")[0] == "ask" else Need.MEMBER
+    """Return what a form needs: anybody may ask and look at an approval, whose votes count the gate says."""
+    return Need.ACCOUNT if wanted(it).partition(":")[0] in ("ask", "view", "deny") else Need.MEMBER
 
 
 async def _view(desk: Desk, it: Incoming, form: str) -> Block | None:
