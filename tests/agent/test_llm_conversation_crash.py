@@ -16,7 +16,8 @@ from sysop.store import conversations
 from sysop.testing.llm import Answer, Asked, LlmServer, Use, turns
 
 CAT = Actor("person:cat", frozenset({"approver", "lead"}), human=True)
-SAID = {"early": BOB, "meanwhile": CAT, "late": BOB}
+DAN = Actor("person:dan", human=True)
+SAID = {"early": BOB, "meanwhile": DAN, "late": BOB}
 """Queued before the run's first request, said while the model thinks, and said while an approved change runs."""
 POINTS = [
     ("sqlite", "save.before", 1),
@@ -98,7 +99,7 @@ class Thread:
                 ("early", "taken", run.id),
                 ("meanwhile", "taken", run.id),
             }
-            assert run.requesters == (ANN.id, BOB.id, CAT.id)
+            assert run.requesters == (ANN.id, BOB.id, DAN.id)
             assert bot.effects == [f"{run.id}:a2.1"]
         last = server.asked[-1]
         assert last.text.count("words said early") == 1
