@@ -29,7 +29,7 @@ BROAD = {
     "bot/sysop/store/writer.py": 1,  # a unit's failure is its caller's
     "bot/sysop/surfaces/slack/outbox/delivery.py": 1,  # drawing one row: the others are told all the same
     "bot/sysop/surfaces/slack/outbox/sender.py": 1,  # the outermost loop of sending
-    "bot/sysop/surfaces/slack/project.py": 1,  # drawing inside the transaction that ends an incident
+    "bot/sysop/surfaces/slack/project.py": 1,  # what is told must not undo what it tells of
     "bot/sysop/surfaces/slack/surface.py": 1,  # undo a half-made start, then raise on
 }
 SUPPRESSES: set[str] = set()

@@ -25,19 +25,6 @@ from sysop.store.writer import Tx
 HERE = Path(__file__).parent
 
 
-@pytest.fixture(autouse=True)
-def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.lower(), raising=False)
-
-
-@pytest.fixture
-async def place() -> AsyncIterator[Place]:
-    async with kit.workspace() as started:
-        yield started
-
-
 async def begin(store: Store, place: Place, number: int) -> Conversation:
     """Begin a conversation of five posts around a card and a plan."""
     title = f"1 {place.team} {place.user()}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator
 
 import aiohttp
 import out_kit as kit
@@ -16,26 +15,6 @@ from sysop.store import outbox
 from sysop.store.store import Store
 from sysop.surfaces.slack.outbox import failures
 from sysop.surfaces.slack.outbox.failures import CAUGHT, CODES, Kind, sort
-
-
-@pytest.fixture(autouse=True)
-def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.lower(), raising=False)
-
-
-@pytest.fixture
-async def place() -> AsyncIterator[Place]:
-    async with kit.workspace() as started:
-        yield started
-
-
-@pytest.fixture
-async def out(store: Store, place: Place) -> AsyncIterator[Out]:
-    async with kit.sending(store, place) as running:
-        yield running
-
 
 ANSWERS = {
     "rate": (429, {"Retry-After": "7"}, '{"ok": false, "error": "ratelimited"}', Kind.LATER),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import out_kit as kit
 import pytest
 from out_kit import Out, Place, words
@@ -13,25 +11,6 @@ from sysop.store import conversations, outbox
 from sysop.store.store import Store
 from sysop.surfaces.slack.blocks.shown import Shown
 from sysop.surfaces.slack.outbox.rates import Rates
-
-
-@pytest.fixture(autouse=True)
-def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.lower(), raising=False)
-
-
-@pytest.fixture
-async def place() -> AsyncIterator[Place]:
-    async with kit.workspace() as started:
-        yield started
-
-
-@pytest.fixture
-async def out(store: Store, place: Place) -> AsyncIterator[Out]:
-    async with kit.sending(store, place) as running:
-        yield running
 
 
 async def test_the_first_message_becomes_the_root_and_the_rest_its_replies_in_order(out: Out) -> None:

@@ -3,17 +3,9 @@
 from __future__ import annotations
 
 import out_kit as kit
-import pytest
 from out_kit import words
 
 from sysop.store.store import Store
-
-
-@pytest.fixture(autouse=True)
-def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.lower(), raising=False)
 
 
 async def test_what_was_sent_while_a_round_read_is_not_taken_for_cut_off(store: Store) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import out_kit as kit
-import pytest
 from out_kit import Pages, Place, words
 
 from sysop.store import conversations, outbox
@@ -12,13 +11,6 @@ from sysop.store.writer import Tx
 
 STORM = 60
 PACE = kit.replace(kit.PACE, update_ms=1)
-
-
-@pytest.fixture(autouse=True)
-def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.lower(), raising=False)
 
 
 def thread(tx: Tx, place: Place, pages: Pages, channel: str, *keys: str) -> None:

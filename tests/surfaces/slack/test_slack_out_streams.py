@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
 
@@ -16,25 +15,6 @@ from sysop.surfaces.slack.blocks.shown import Shown
 from sysop.surfaces.slack.outbox.rates import OLD_STATUS, REACT, STATUS
 
 KEY = "plan:run-1#1"
-
-
-@pytest.fixture(autouse=True)
-def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.lower(), raising=False)
-
-
-@pytest.fixture
-async def place() -> AsyncIterator[Place]:
-    async with kit.workspace() as started:
-        yield started
-
-
-@pytest.fixture
-async def out(store: Store, place: Place) -> AsyncIterator[Out]:
-    async with kit.sending(store, place) as running:
-        yield running
 
 
 def stream(thread: list[dict[str, Any]], number: int = -1) -> dict[str, Any]:

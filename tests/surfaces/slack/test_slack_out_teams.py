@@ -42,13 +42,6 @@ class Several(Place):
         return Clients(self.workspace.api_url, token=None, installations=kept)
 
 
-@pytest.fixture(autouse=True)
-def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.lower(), raising=False)
-
-
 @pytest.fixture
 async def place() -> AsyncIterator[Place]:
     async with kit.workspace() as started:

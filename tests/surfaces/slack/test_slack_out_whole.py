@@ -20,19 +20,6 @@ from sysop.surfaces.slack.project import Projector
 from sysop.surfaces.slack.render import Rendered
 
 
-@pytest.fixture(autouse=True)
-def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.lower(), raising=False)
-
-
-@pytest.fixture
-async def place() -> AsyncIterator[Place]:
-    async with kit.workspace() as started:
-        yield started
-
-
 @pytest.fixture
 async def bot(tmp_path: Path, url: str, place: Place) -> AsyncIterator[Attack]:
     attack = Attack(tmp_path, url, incidents={"quiet_seconds": 0, "triage_after_seconds": 0})
