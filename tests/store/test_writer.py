@@ -145,7 +145,7 @@ async def test_a_pool_without_a_free_connection_is_unavailable_and_not_a_bug(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = Store.open(url, pool_size=1)
-    store._reader.sync_engine.pool._timeout = 0.1  # type: ignore[attr-defined]
+    store._reader.engine.sync_engine.pool._timeout = 0.1  # type: ignore[attr-defined]
     held = await store.claim_name("busy")
     assert held is not None
     for attempt in (store.read(audit.count), store.write(lambda tx: _keep(tx, "a", "c"))):

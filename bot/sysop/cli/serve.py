@@ -16,6 +16,7 @@ from sysop.cli.checks_database import clock
 from sysop.cli.common import command, err, opened
 from sysop.cli.show import visible
 from sysop.errors import SettingsError
+from sysop.responsive import stay_responsive
 from sysop.surfaces.server import Server, listen
 
 EXIT_INTERRUPTED = 130
@@ -35,6 +36,7 @@ async def serve() -> int:
             try:
                 await _warn(app)
                 address = await server.start()
+                stay_responsive()
                 app.set_ready(True)
                 sources = ", ".join(sorted(app.settings.webhooks.tokens)) or "none, set webhooks.tokens to take alerts"
                 err.print(f"[bold green]ready[/] database {app.store.place}  webhooks {address}  sources: {sources}")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
-from sqlalchemy import URL, Connection, text
+from sqlalchemy import URL, text
 from sqlalchemy.exc import DBAPIError, TimeoutError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sysop.errors import SchemaOutdated, StoreUnavailable
 from sysop.model import AuditEntry
@@ -22,6 +22,7 @@ from sysop.store.engine import (
     what_to_do,
     writer_engine,
 )
+from sysop.store.reader import THREADS, PostgresReader, Query, SqliteReader
 from sysop.store.writer import PostgresWriter, Projector, SqliteWriter, Tx, Unit, exhausted, host_clock
 
 T = TypeVar("T")
@@ -31,7 +32,7 @@ Observer = Callable[[AuditEntry], None]
 class Store:
     """One database. Build it with `Store.open`, close it with `close`."""
 
-    def __init__(self, url: URL, reader: AsyncEngine, writer: SqliteWriter | PostgresWriter) -> None:
+    def __init__(self, url: URL, reader: SqliteReader | PostgresReader, writer: SqliteWriter | PostgresWriter) -> None:
         self.url = url
         self._reader = reader
         self._writer = writer
@@ -42,9 +43,10 @@ class Store:
         """Open a database by URL; nothing is read yet. `clock` replaces the host's clock on SQLite, for drills."""
         parsed = parse_url(url)
         if is_sqlite(parsed):
-            return cls(parsed, reader_engine(parsed, clock), SqliteWriter(writer_engine(parsed, clock)))
+            reader = SqliteReader(reader_engine(parsed, clock, THREADS))
+            return cls(parsed, reader, SqliteWriter(writer_engine(parsed, clock)))
         engine = postgres_engine(parsed, pool_size)
-        return cls(parsed, engine, PostgresWriter(engine))
+        return cls(parsed, PostgresReader(engine), PostgresWriter(engine))
 
     @property
     def embedded(self) -> bool:
@@ -64,11 +66,10 @@ class Store:
         """Let every unit that touches something end with this, in its transaction."""
         self._writer.projectors.append(projector)
 
-    async def read(self, query: Callable[[Connection], T]) -> T:
+    async def read(self, query: Query[T]) -> T:
         """Run a query in a read transaction. Raises StoreUnavailable."""
         try:
-            async with self._reader.connect() as connection:
-                return await connection.run_sync(query)
+            return await self._reader.read(query)
         except DBAPIError as broken:
             fix = what_to_do(broken, self.url)
             raise StoreUnavailable(f"the database {self.place} cannot be read ({broken.orig}); {fix}") from broken
@@ -88,7 +89,7 @@ class Store:
 
         The server frees it the moment this process dies, which is how others see that its runs are nobody's.
         """
-        if self.embedded:
+        if isinstance(self._reader, SqliteReader):
             return None
         if held is not None:
             try:
@@ -97,7 +98,7 @@ class Store:
                 await self.drop_name(held)
             else:
                 return held
-        connection = await self._reader.connect()
+        connection = await self._reader.engine.connect()
         await connection.execution_options(isolation_level="AUTOCOMMIT")
         await connection.execute(text("SELECT pg_advisory_lock(hashtextextended(:name, 0))"), {"name": name})
         return connection
@@ -120,4 +121,4 @@ class Store:
     async def close(self) -> None:
         """Commit what waits and close all connections."""
         await self._writer.close()
-        await self._reader.dispose()
+        await self._reader.close()

@@ -7,7 +7,10 @@ import time
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any
 
+from slack_bolt.adapter.asgi.async_handler import AsyncSlackRequestHandler
+from slack_bolt.adapter.asgi.http_request import AsgiHttpRequest
 from slack_bolt.request.async_request import AsyncBoltRequest
+from slack_bolt.response import BoltResponse
 from slack_sdk.signature import Clock, SignatureVerifier
 
 from sysop.surfaces.refusals import Refusals
@@ -37,6 +40,29 @@ _SHAPES: dict[str, type] = {
 """What Bolt or a listener would trip over, were it of another kind."""
 
 
+class Genuine:
+    """A request that was read, checked and parsed, in the place of the `receive` it was read from."""
+
+    def __init__(self, body: bytes, request: AsyncBoltRequest) -> None:
+        self.request = request
+        self._parts = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def __call__(self) -> MutableMapping[str, Any]:
+        """Hand out the body once more."""
+        return self._parts.pop() if self._parts else {"type": "http.disconnect"}
+
+
+class Adapter(AsyncSlackRequestHandler):
+    """Bolt's own ASGI handler, except that what the guard has parsed is not parsed again."""
+
+    async def dispatch(self, request: AsgiHttpRequest) -> BoltResponse:
+        """Hand a request to Bolt."""
+        read: Any = request.receive
+        if isinstance(read, Genuine):
+            return await self.app.async_dispatch(read.request)
+        return await super().dispatch(request)
+
+
 class Guard:
     """Lets through to Bolt what Slack has signed and what is shaped as Slack shapes it; answers the rest itself."""
 
@@ -61,23 +87,22 @@ class Guard:
             return
         headers: list[Header] = [(name.lower(), value) for name, value in scope["headers"]]
         body = await _body(receive)
-        refused = self._problem(headers, body)
-        if refused is not None:
-            status, reason = refused
+        found = self._checked(headers, body, scope["query_string"])
+        if not isinstance(found, Genuine):
+            status, reason = found
             await self._refusals.add(reason)
             await _answer(send, status, reason)
             return
-        assert body is not None
         kept = [(name, value) for name, value in headers if not name.startswith(_INNER)]
-        passed = {**scope, "path": self._path, "headers": kept}
-        await self._inner(passed, _again(body), send)
+        await self._inner({**scope, "path": self._path, "headers": kept}, found, send)
 
-    def _problem(self, headers: list[Header], body: bytes | None) -> tuple[int, str] | None:
+    def _checked(self, headers: list[Header], body: bytes | None, query: bytes) -> Genuine | tuple[int, str]:
         if body is None:
             return 413, "too large"
         if not self._signed(headers, body):
             return 401, "unauthorized"
-        return None if _shaped(headers, body) else (400, "malformed")
+        parsed = _parsed(headers, body, query)
+        return (400, "malformed") if parsed is None else Genuine(body, parsed)
 
     def _signed(self, headers: list[Header], body: bytes) -> bool:
         stamp = _one(headers, b"x-slack-request-timestamp")
@@ -121,15 +146,19 @@ async def _body(receive: Receive) -> bytes | None:
             return bytes(body)
 
 
-def _shaped(headers: Iterable[Header], body: bytes) -> bool:
-    """Tell whether Bolt can parse a signed body, and finds in it what it takes for granted."""
+def _parsed(headers: Iterable[Header], body: bytes, query: bytes) -> AsyncBoltRequest | None:
+    """Return a signed request as Bolt parses it; None where it cannot, or misses in it what it takes for granted."""
     plain: dict[str, Any] = {
         name.decode("latin-1"): value.decode("latin-1") for name, value in headers if not name.startswith(_INNER)
     }
     try:
-        parsed: Any = AsyncBoltRequest(body=body.decode(), headers=plain).body
+        request = AsyncBoltRequest(body=body.decode(), query=query.decode("latin-1"), headers=plain)
     except (ValueError, TypeError, AttributeError, KeyError, IndexError, RecursionError):
-        return False
+        return None
+    return request if _shaped(request.body) else None
+
+
+def _shaped(parsed: Any) -> bool:
     if not isinstance(parsed, dict) or not _flat(parsed):
         return False
     return all(parsed.get(name) is None or isinstance(parsed[name], kind) for name, kind in _SHAPES.items())
@@ -144,16 +173,6 @@ def _flat(parsed: dict[str, Any]) -> bool:
         if not level:
             return True
     return False
-
-
-def _again(body: bytes) -> Receive:
-    """Return a `receive` that hands out what was read already."""
-    parts = [{"type": "http.request", "body": body, "more_body": False}]
-
-    async def receive() -> MutableMapping[str, Any]:
-        return parts.pop(0) if parts else {"type": "http.disconnect"}
-
-    return receive
 
 
 async def _answer(send: Send, status: int, text: str) -> None:

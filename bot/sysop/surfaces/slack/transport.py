@@ -9,14 +9,13 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
-from slack_bolt.adapter.asgi.async_handler import AsyncSlackRequestHandler
 from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp
 
 from sysop.errors import SettingsError
 from sysop.surfaces.refusals import Refusals
 from sysop.surfaces.slack.clients import Clients, SlackUnavailable, asked
-from sysop.surfaces.slack.guard import Asgi, Guard
+from sysop.surfaces.slack.guard import Adapter, Asgi, Guard
 
 PATH = "/slack/events"
 PING_S = 10.0
@@ -56,7 +55,7 @@ class Http:
     """Signed requests: Bolt's own ASGI handler behind our guard."""
 
     def __init__(self, bolt: AsyncApp, secret: str, refusals: Refusals) -> None:
-        inner: Any = AsyncSlackRequestHandler(bolt, path=PATH)
+        inner: Any = Adapter(bolt, path=PATH)
         self._guard = Guard(inner, secret, refusals, path=PATH)
         self._refusals = refusals
         self._started = False
