@@ -17,7 +17,8 @@ from sysop import host as plugin_host
 from sysop.app import App
 from sysop.extension import Planner
 from sysop.host import Host
-from sysop.settings import Person, Settings
+from sysop.sections import Person
+from sysop.settings import Settings
 from sysop.store import schema
 from sysop.store.engine import is_sqlite, parse_url, sqlite_file
 from sysop.store.store import Store

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from sysop import settings
+from sysop import sections, settings
 from sysop.errors import SettingsError
-from sysop.settings import Secrets, SecretSettings, Settings, config_file, load, source_of
+from sysop.sections import SecretSettings
+from sysop.settings import Secrets, Settings, config_file, load, source_of
 from sysop.store.engine import parse_url
 
 
@@ -231,9 +232,10 @@ def test_every_setting_says_what_it_is() -> None:
         for name, field in model.model_fields.items():  # type: ignore[attr-defined]
             assert field.description, f"{model.__name__}.{name} has no description"
 
-    for one in vars(settings).values():
-        if isinstance(one, type) and issubclass(one, settings.BaseModel) and one.__module__ == settings.__name__:
-            described(one)
+    models = [one for one in vars(sections).values() if isinstance(one, type) and issubclass(one, sections.BaseModel)]
+    assert len(models) > 15
+    for one in (settings.Settings, *models):
+        described(one)
 
 
 @pytest.mark.parametrize("name", ["SYSOP_PEOPLE__lead__uid", "SYSOP_PEOPLE", "SYSOP_POLICY__DEFAULTS"])
@@ -247,6 +249,6 @@ def test_the_environment_cannot_say_who_people_are_or_what_policy_says(
 
 def test_runbooks_are_linked_only_where_links_stay_links() -> None:
     slack = {"bot_token": "env:X", "app_token": "env:Y", "runbooks_url": "https://git.example/ops/"}
-    assert settings.SlackSettings(**slack, link_hosts=("git.example",)).runbooks_url
+    assert sections.SlackSettings(**slack, link_hosts=("git.example",)).runbooks_url
     with pytest.raises(ValueError, match="its host is not in link_hosts"):
-        settings.SlackSettings(**slack)
+        sections.SlackSettings(**slack)

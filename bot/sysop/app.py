@@ -35,8 +35,9 @@ from sysop.model import Request, new_id
 from sysop.paths import data, private_file
 from sysop.runner.advance import Advance
 from sysop.runner.local import LocalRunner
+from sysop.sections import Person
 from sysop.service import Service
-from sysop.settings import Person, Secrets, Settings
+from sysop.settings import Secrets, Settings
 from sysop.store import schema
 from sysop.store.engine import sqlite_file
 from sysop.store.store import Store

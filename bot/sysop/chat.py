@@ -13,7 +13,7 @@ from starlette.responses import PlainTextResponse
 
 from sysop.errors import SettingsError
 from sysop.host import Host
-from sysop.settings import SlackSettings
+from sysop.sections import SlackSettings
 from sysop.surfaces.slack.blocks.home import PluginState
 from sysop.surfaces.slack.documents import incident_summary
 from sysop.surfaces.slack.links import Links

@@ -17,7 +17,7 @@ from sysop.agent.llm_planner import LlmPlanner
 from sysop.errors import SettingsError
 from sysop.extension import Toolbox
 from sysop.model import Conclusion, Run
-from sysop.settings import LlmSettings
+from sysop.sections import LlmSettings
 from sysop.store import approvals
 from sysop.testing.llm import Answer, Asked, Fault, LlmServer, Use, turns
 

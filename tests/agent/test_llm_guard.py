@@ -26,7 +26,7 @@ from sysop.agent.usage import Enough, Meter
 from sysop.errors import Parked, together
 from sysop.extension import Tool
 from sysop.model import EffectState, Origin, Outcome, Risk, Run, RunState
-from sysop.settings import LlmSettings
+from sysop.sections import LlmSettings
 
 
 def outcome(**changes: Any) -> Outcome:

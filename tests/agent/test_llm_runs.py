@@ -12,7 +12,7 @@ from pydantic_ai.models.test import TestModel
 
 from sysop.agent import llm_loop
 from sysop.model import Conclusion, Origin, Request
-from sysop.settings import LlmSettings
+from sysop.sections import LlmSettings
 from sysop.store.store import Store
 from sysop.store.writer import host_clock
 from sysop.testing.llm import Answer, Asked, LlmServer, Use, turns

@@ -11,7 +11,7 @@ import pytest
 from sysop.agent.session import Session
 from sysop.agent.usage import Meter
 from sysop.errors import RunCancelled
-from sysop.settings import LlmSettings
+from sysop.sections import LlmSettings
 
 
 class Unwanted:

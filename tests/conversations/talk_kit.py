@@ -11,7 +11,7 @@ from gate.kit import ANN, Attack
 from sysop.conversations import Begun, Conversations, Heard
 from sysop.extension import Earlier, Toolbox
 from sysop.model import Actor, Conclusion, Run
-from sysop.settings import Person
+from sysop.sections import Person
 from sysop.store import conversations, runs
 from sysop.store.conversations import Conversation, Turn
 

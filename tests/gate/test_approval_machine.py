@@ -20,7 +20,7 @@ from gate.kit import Attack, over
 from scale import size
 from sysop.errors import NotAllowed
 from sysop.model import Actor, Approval, ApprovalState
-from sysop.settings import Person
+from sysop.sections import Person
 from sysop.store import approvals, audit
 from sysop.store.store import Store
 

@@ -10,7 +10,7 @@ import bench
 from sysop.errors import SettingsError
 from sysop.gate.people import People
 from sysop.model import Actor, Origin, Request
-from sysop.settings import Person
+from sysop.sections import Person
 from sysop.store import approvals
 
 

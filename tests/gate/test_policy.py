@@ -16,7 +16,7 @@ from scale import size
 from sysop.api import hookimpl
 from sysop.gate.policy import DEFAULT_RULES, Policy, Question, in_window, tighten
 from sysop.model import Actor, Call, Decision, Origin, Risk, Verdict
-from sysop.settings import DAYS, Match, Person, PolicySettings, Rule, Window
+from sysop.sections import DAYS, Match, Person, PolicySettings, Rule, Window
 
 EXAMPLES = size(5000, 200)
 STRICT = [Verdict.ALLOW, Verdict.APPROVE, Verdict.FORBID]

@@ -7,7 +7,7 @@ from typing import Any
 
 from gate.kit import ANN, BOB, CAT, DAN, Attack
 from sysop.model import Actor, ApprovalState, Origin, Request
-from sysop.settings import Person
+from sysop.sections import Person
 from sysop.store import incidents, members, runs
 
 ALERTS = Actor("service:alerts")

@@ -19,7 +19,7 @@ from gate.kit import ANN, BOB, DAN, Attack, Calls, dies_at
 from lab import Lab, lines
 from sysop.errors import InvalidRequest, NotAllowed
 from sysop.model import RunState
-from sysop.settings import Person
+from sysop.sections import Person
 from sysop.store import audit, effects, runs
 
 FREE: dict[str, Any] = {"rules": [{"name": "free", "match": {"risk": ["change"]}, "then": "allow"}]}

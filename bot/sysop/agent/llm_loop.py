@@ -27,7 +27,7 @@ from sysop.agent.toolset import GateToolset
 from sysop.agent.usage import Enough, Meter
 from sysop.errors import ApprovalRequired, Paused, together
 from sysop.model import Conclusion, Run
-from sysop.settings import LlmSettings
+from sysop.sections import LlmSettings
 
 pydantic_ai.BANNER_ENABLED = False
 

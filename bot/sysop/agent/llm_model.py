@@ -30,7 +30,7 @@ from sysop.agent.clean import clean
 from sysop.agent.session import LlmFailed, Session
 from sysop.errors import SettingsError
 from sysop.redact import redact
-from sysop.settings import LlmSettings
+from sysop.sections import LlmSettings
 
 TRIES: Final = 3
 PAUSE_S = 0.5

@@ -16,7 +16,7 @@ from sysop.errors import SettingsError
 from sysop.extension import Earlier, Planner, Tool, Toolbox
 from sysop.model import Conclusion, Outcome, Run
 from sysop.redact import redact
-from sysop.settings import LlmSettings
+from sysop.sections import LlmSettings
 
 MISSING: Final = "llm.model is set, but the model's library is not installed; in the checkout: pip install -e '.[llm]'"
 PREFIX: Final = "fallback."

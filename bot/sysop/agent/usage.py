@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sysop.settings import LlmSettings
+from sysop.sections import LlmSettings
 
 
 class Enough(Exception):

@@ -14,7 +14,7 @@ from sysop.cli.common import again
 from sysop.cli.found import Found
 from sysop.errors import SettingsError, StoreError
 from sysop.paths import data
-from sysop.settings import SlackSettings
+from sysop.sections import SlackSettings
 from sysop.store import inbox, outbox
 
 if TYPE_CHECKING:

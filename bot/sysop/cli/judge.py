@@ -11,7 +11,8 @@ from sysop.gate.people import People
 from sysop.gate.policy import Considered, Policy, Question, tighten
 from sysop.host import Host
 from sysop.model import Actor, Call, Decision, Verdict
-from sysop.settings import Rule, Settings, Window
+from sysop.sections import Rule, Window
+from sysop.settings import Settings
 
 
 @dataclass(frozen=True)

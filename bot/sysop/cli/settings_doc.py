@@ -18,7 +18,7 @@ from sysop.settings import FILE_ONLY, Settings
 HEAD = """\
 # Settings
 
-Made from the model in `bot/sysop/settings.py` by `python -m sysop.cli.settings_doc docs/settings.md`; do not edit.
+Made from `bot/sysop/settings.py` and `sections.py` by `python -m sysop.cli.settings_doc docs/settings.md`; do not edit.
 
 Sysop needs no settings to start. What you set stands in `sysop.yaml` in the current folder, or in the file that
 `--config` or `SYSOP_CONFIG` names. The environment wins over the file: the column *environment* has the name, with

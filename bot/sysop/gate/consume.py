@@ -9,7 +9,7 @@ from sysop.gate import approvals as life
 from sysop.gate.approvals import RolesOf
 from sysop.gate.bind import Bound
 from sysop.model import Approval, ApprovalState, Decision, EffectState, Risk, Run
-from sysop.settings import BudgetSettings
+from sysop.sections import BudgetSettings
 from sysop.store import approvals, effects, mode, runs
 from sysop.store.writer import Tx
 

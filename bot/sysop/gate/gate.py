@@ -25,7 +25,7 @@ from sysop.gate.policy import Policy, Question, tighten
 from sysop.gate.postcheck import PostCheckStage
 from sysop.host import Host
 from sysop.model import Actor, Approval, ApprovalState, Call, Decision, EffectState, Origin, Outcome, Risk, Run, Verdict
-from sysop.settings import BudgetSettings
+from sysop.sections import BudgetSettings
 from sysop.store import approvals, effects, runs
 from sysop.store.effects import Effect
 from sysop.store.store import Store

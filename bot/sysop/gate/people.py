@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from sysop.errors import SettingsError
 from sysop.model import Actor
-from sysop.settings import Person
+from sysop.sections import Person
 from sysop.store import members
 from sysop.store.members import Member
 from sysop.store.store import Store

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from sysop.canonical import digest
 from sysop.model import Decision, Origin, Risk, Verdict
-from sysop.settings import DAYS, Match, PolicySettings, Rule, Window
+from sysop.sections import DAYS, Match, PolicySettings, Rule, Window
 
 _ANYBODY = ("approver",)
 _STRICTNESS = {Verdict.ALLOW: 0, Verdict.APPROVE: 1, Verdict.FORBID: 2}

@@ -12,7 +12,7 @@ from sysop.incidents.correlate import CallPathCorrelator, Correlator
 from sysop.incidents.moves import ALERTS, SEVERITIES, add, move, triage
 from sysop.inventory import Inventory
 from sysop.model import Alert, Incident, IncidentState, Request
-from sysop.settings import IncidentSettings
+from sysop.sections import IncidentSettings
 from sysop.store import incidents as rows
 from sysop.store.store import Store
 from sysop.store.writer import Tx

@@ -18,7 +18,7 @@ from test_slack_blocks_incident import cited
 from sysop import blockkit
 from sysop.model import EffectState, RunState
 from sysop.surfaces.slack.blocks import plan
-from sysop.surfaces.slack.blocks.answer import FEEDBACK, answer, opinion
+from sysop.surfaces.slack.blocks.answer import FEEDBACK, answer, opinion, whole
 from sysop.surfaces.slack.blocks.incident import Cited
 from sysop.surfaces.slack.blocks.plan import PlanDocument, Work, entries
 from sysop.surfaces.slack.markdown import markdown
@@ -172,3 +172,31 @@ def test_only_a_feedback_value_is_an_opinion(text: str) -> None:
 def test_a_plan_without_anything_still_says_something() -> None:
     payloads.takes(plan.fallback(PlanDocument("Triage")))
     payloads.takes(plan.fallback(replace(PlanDocument(""), ended=True)))
+
+
+def test_an_answer_that_no_message_holds_is_written_out_whole_for_a_file() -> None:
+    claims = [{"text": f"claim\n{n}\u202e", "evidence": ["E1", "E2"]} for n in range(9)]
+    found = {
+        "summary": "found " * 600,
+        "claims": claims,
+        "proposed": ["do that"],
+        "not_checked": [],
+        "cause": "a deploy",
+    }
+    text = whole(nouns.run(state=RunState.DONE, conclusion=found)) or ""
+    assert "found " * 599 in text
+    assert [f"- claim {n}\\u{{202e}} (E1, E2)" in text for n in range(9)] == [True] * 9
+    assert "Cause: a deploy (low confidence)" in text
+    assert "## Proposed\n\n- do that" in text
+    assert "Not checked" not in text
+
+
+@pytest.mark.parametrize("found", [{}, {"summary": "s" * 2000, "claims": [{"text": "c", "evidence": []}] * 6}])
+def test_an_answer_that_a_message_holds_needs_no_file(found: dict[str, Any]) -> None:
+    assert whole(nouns.run(state=RunState.DONE, conclusion=found)) is None
+
+
+@SOME
+@given(nouns.runs)
+def test_every_answer_can_be_written_out(run: Any) -> None:
+    assert (whole(run) or "\n").endswith("\n")

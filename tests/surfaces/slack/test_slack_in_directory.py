@@ -17,7 +17,7 @@ from aiohttp import web
 import bench
 from sysop.app import App
 from sysop.model import Actor
-from sysop.settings import Person, SlackRole
+from sysop.sections import Person, SlackRole
 from sysop.store import members
 from sysop.store import tables as t
 from sysop.store.members import Member

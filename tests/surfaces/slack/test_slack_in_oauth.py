@@ -24,7 +24,7 @@ from aiohttp import web
 import bench
 from sysop.app import App
 from sysop.errors import InvalidRequest, SettingsError, StoreUnavailable
-from sysop.settings import SlackRole, SlackSettings
+from sysop.sections import SlackRole, SlackSettings
 from sysop.store import inbox, members
 from sysop.surfaces.slack.clients import Clients
 from sysop.surfaces.slack.directory import Directory

@@ -15,7 +15,7 @@ from sqlalchemy.exc import OperationalError
 from gate.kit import ANN, BOB, Attack
 from scale import size
 from sysop.errors import StoreUnavailable
-from sysop.model import Actor, Alert, ApprovalState, Incident, IncidentState, Origin, Request
+from sysop.model import Actor, Alert, ApprovalState, Incident, IncidentState, Origin, Request, RunState
 from sysop.store import audit, conversations, incidents, members, mode, outbox, runs
 from sysop.store import tables as t
 from sysop.store.conversations import Conversation
@@ -351,3 +351,21 @@ async def test_an_old_incident_that_is_over_begins_no_conversation(tmp_path: Pat
     await before.app.store.write(lambda tx: tx.touch(incidents.chain(incident.id)))
     assert await rows(before) == []
     await before.close()
+
+
+@pytest.mark.parametrize(("length", "kinds"), [(2000, []), (2001, ["file"])])
+async def test_an_answer_too_long_for_a_message_comes_as_a_file_as_well(
+    bot: Attack, length: int, kinds: list[str]
+) -> None:
+    incident, talk = await opened(bot)
+    assert incident.run is not None
+    run = incident.run
+    said = "x" * length
+    await bot.app.store.write(lambda tx: runs.end(tx, run, RunState.DONE, {"summary": said, "claims": []}, "runner"))
+    assert [kind for kind, _ in await rows(bot) if kind not in ("message", "home")] == kinds
+
+    def files(conn: Any) -> list[Any]:
+        return list(conn.execute(select(t.outbox).where(t.outbox.c.kind == "file")))
+
+    for row in await bot.app.store.read(files):
+        assert (row.conversation, said in row.payload["content"]) == (talk.id, True)

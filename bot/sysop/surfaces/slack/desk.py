@@ -18,8 +18,8 @@ from sysop.incidents.lifecycle import Lifecycle
 from sysop.inventory import Inventory
 from sysop.knowledge.index import Index
 from sysop.model import Actor
+from sysop.sections import SlackSettings
 from sysop.service import Service
-from sysop.settings import SlackSettings
 from sysop.store.store import Store
 from sysop.surfaces.slack import incoming as edge
 from sysop.surfaces.slack import look

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, select
 from sysop.errors import InvalidRequest, SettingsError, SysopError
 from sysop.gate.people import People
 from sysop.model import Actor
-from sysop.settings import SlackRole
+from sysop.sections import SlackRole
 from sysop.store import approvals, members
 from sysop.store import tables as t
 from sysop.store.members import Member

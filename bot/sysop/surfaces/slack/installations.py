@@ -28,7 +28,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from sysop.errors import InvalidRequest, StoreUnavailable
-from sysop.settings import SlackOauthSettings, SlackSettings
+from sysop.sections import SlackOauthSettings, SlackSettings
 from sysop.store.engine import place, postgres_engine, what_to_do
 from sysop.store.store import Store
 from sysop.surfaces.slack.clients import ODD, UNREACHABLE, Clients

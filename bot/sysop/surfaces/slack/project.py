@@ -22,6 +22,7 @@ from sysop.store import tables as t
 from sysop.store.conversations import Conversation
 from sysop.store.writer import Savepoint, Tx, refused
 from sysop.surfaces.slack import keys
+from sysop.surfaces.slack.blocks import answer
 from sysop.surfaces.slack.blocks.incident import Moment, entry
 from sysop.surfaces.slack.blocks.shown import Shown
 from sysop.surfaces.slack.links import Links
@@ -190,9 +191,21 @@ class Projector:
             outbox.mark(tx, talk, card)
         outbox.mark(tx, talk, keys.plan(id, current(tx.conn, id)))
         run = runs.load(tx.conn, id)
+        if any(one.kind == "run.finished" and one.chain == runs.chain(id) for one in tx.entries):
+            _whole(tx, talk, run)
         about = _ours(conversations.of_incident(tx.conn, run.incident)) if run.over and run.incident else None
         if about is not None and run.incident is not None:
             outbox.mark(tx, about, keys.incident(run.incident))
+
+
+def _whole(tx: Tx, talk: Conversation, run: Run) -> None:
+    """Share as a file the answer that no message can hold."""
+    text = answer.whole(run)
+    if text is not None:
+        names = {"filename": "answer.md", "title": "The whole answer"}
+        outbox.file(
+            tx, talk, {**names, "content": text, "comment": "The answer in full, which is too long for a message."}
+        )
 
 
 def _apart(tx: Tx, what: str, note: Callable[[], T]) -> T | None:

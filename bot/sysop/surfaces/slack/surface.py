@@ -18,8 +18,8 @@ from sysop.host import Host
 from sysop.incidents.lifecycle import Lifecycle
 from sysop.inventory import Inventory
 from sysop.knowledge.index import Index
+from sysop.sections import SlackSettings
 from sysop.service import Service
-from sysop.settings import SlackSettings
 from sysop.store import inbox, outbox
 from sysop.store.inbox import Delivery
 from sysop.store.store import Store

@@ -11,7 +11,7 @@ from sysop.surfaces.slack.blocks.incident import Cited
 from sysop.surfaces.slack.blocks.shown import Block, Shown, shown
 from sysop.surfaces.slack.links import Links
 from sysop.surfaces.slack.rich import Element, bullets, rich, said, section, styled
-from sysop.surfaces.slack.text import anchor, mrkdwn, one_line
+from sysop.surfaces.slack.text import anchor, mrkdwn, one_line, readable
 
 FEEDBACK: Final = "feedback"
 HELPFUL: Final = "feedback.helpful"
@@ -37,6 +37,28 @@ def answer(run: Run, sources: Sequence[Cited], links: Links) -> Shown:
         parts.context([*_sources(sources, links), f"run `{run.id}`"]),
         _feedback(run),
     )
+
+
+def whole(run: Run) -> str | None:
+    """Return the whole conclusion as Markdown, for a file, where the message leaves some of it out; else None."""
+    found: Mapping[str, Any] = run.conclusion or {}
+    lists = {name: list(found.get(name) or ()) for name in ("claims", "proposed", "not_checked")}
+    if len(str(found.get("summary") or "")) <= MAX_SUMMARY and all(len(every) <= _MOST for every in lists.values()):
+        return None
+    claims = [f"{one['text']} ({', '.join(map(str, one['evidence']))})" for one in lists["claims"]]
+    pieces = [
+        f"# {_verdict(run, found)[1]}: {run.id}",
+        str(found.get("summary") or ""),
+        f"Cause: {found.get('cause') or 'undetermined'} ({found.get('confidence') or 'low'} confidence)",
+        *_written("What shows it", claims),
+        *_written("Proposed", lists["proposed"]),
+        *_written("Not checked", lists["not_checked"]),
+    ]
+    return readable("\n\n".join(pieces)) + "\n"
+
+
+def _written(title: str, texts: Sequence[Any]) -> list[str]:
+    return [f"## {title}", "\n".join(f"- {' '.join(str(text).split())}" for text in texts)] if texts else []
 
 
 def _verdict(run: Run, found: Mapping[str, Any]) -> tuple[str, str]:
