@@ -19,6 +19,7 @@ from sysop import blockkit
 from sysop.model import EffectState, RunState
 from sysop.surfaces.slack.blocks import plan
 from sysop.surfaces.slack.blocks.answer import FEEDBACK, answer, opinion, whole
+from sysop.surfaces.slack.blocks.calls import result_text
 from sysop.surfaces.slack.blocks.incident import Cited
 from sysop.surfaces.slack.blocks.plan import PlanDocument, Work, entries
 from sysop.surfaces.slack.markdown import markdown
@@ -200,3 +201,23 @@ def test_an_answer_that_a_message_holds_needs_no_file(found: dict[str, Any]) -> 
 @given(nouns.runs)
 def test_every_answer_can_be_written_out(run: Any) -> None:
     assert (whole(run) or "\n").endswith("\n")
+
+
+@pytest.mark.parametrize(
+    ("result", "text"),
+    [
+        ('{"service":"web","version":"v41","healthy":true,"note":null}', "service web, version v41, healthy yes"),
+        ('{"builds":[{"id":1},{"id":2}],"error_ratio":0.07000000001}', "builds 2 of them, error ratio 0.07"),
+        ('[{"name":"web","replicas":3}]', "name web, replicas 3"),
+        (
+            '{"from":{"version":"v1","at":1,"by":{"name":"x"}},"tags":["a","b"]}',
+            "from version v1, at 1, by 1 field, tags a and b",
+        ),
+        ("[]", "none"),
+        ("{}", "nothing"),
+        ('"plain words"', "plain words"),
+        ('{"cut off', '{"cut off'),
+    ],
+)
+def test_results_are_told_in_words(result: str, text: str) -> None:
+    assert result_text(result) == text

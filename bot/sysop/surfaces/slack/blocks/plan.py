@@ -9,7 +9,7 @@ from typing import Any, Final, Literal
 
 from sysop.model import Approval, EffectState
 from sysop.store.effects import Effect
-from sysop.surfaces.slack.blocks.calls import call_text, given, has_target
+from sysop.surfaces.slack.blocks.calls import call_text, given, has_target, result_text
 from sysop.surfaces.slack.blocks.shown import Block, Shown, shown
 from sysop.surfaces.slack.links import Links
 from sysop.surfaces.slack.markdown import markdown
@@ -152,7 +152,7 @@ def _result(row: Effect) -> str:
         return f"failed: {row.error or 'no reason given'}"
     checked = {True: "it helped", False: "it did not help", None: ""}[row.verified]
     told = "; ".join(filter(None, (checked, row.verification or "")))
-    return told or (row.result if row.result not in (None, "null") else "done") or "done"
+    return told or (result_text(row.result) if row.result not in (None, "", "null") else "done")
 
 
 def _short(text: str, links: Links) -> str:
