@@ -6,7 +6,6 @@ import asyncio
 import json
 import socket
 import threading
-import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from datetime import timedelta
@@ -24,7 +23,7 @@ from sysop.api import Action, ActionFailed, Context, Reconciled, Risk, action, h
 from sysop.store import runs
 
 FREE: dict[str, Any] = {"rules": [{"name": "free", "match": {"risk": ["change"]}, "then": "allow"}]}
-TRAVEL_S = 0.5  # from a request's arrival to its effect, whoever has died meanwhile
+TRAVEL_S = 30.0  # at most so long from a request's arrival to its effect, whoever has died meanwhile
 TIMEOUT = timedelta(seconds=1)
 
 
@@ -33,6 +32,7 @@ class Target:
 
     def __init__(self) -> None:
         self.arrived = threading.Event()
+        self.let_through = threading.Event()
         self.done: list[str] = []
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
@@ -47,11 +47,12 @@ class Target:
             return int(path.rpartition("/")[2]), "gateway"
         self.arrived.set()
         if path == "/slow":
-            time.sleep(TRAVEL_S)
+            self.let_through.wait(TRAVEL_S)
         self.done.append(key)
         return 200, "<html>" if path == "/page" else "{}"
 
     def stop(self) -> None:
+        self.let_through.set()
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
@@ -234,11 +235,12 @@ async def test_not_done_is_not_believed_while_a_dead_process_s_request_is_on_the
     far: Callable[[], Attack], target: Target
 ) -> None:
     gate = far()
+    after = far()
     run = await gate.submit("far.asked")
     await _dies_waiting(gate, target, run)
-    after = far()
     await after.advance(run)
     assert (await after.run(run)).waiting_for == "settle:call"
+    target.let_through.set()
     await after.work()
     assert target.done == [f"{run}:call"], "it was done again, though the first request only had not arrived yet"
     assert await after.state(run) == "done"
@@ -251,6 +253,7 @@ async def test_control_an_action_that_is_trusted_to_be_idempotent_goes_again_at_
     run = await gate.submit("far.trusted")
     await _dies_waiting(gate, target, run)
     after = far()
+    asyncio.get_running_loop().call_later(0.3, target.let_through.set)
     await after.advance(run)
     assert await after.state(run) == "done"
     assert target.done == [f"{run}:call"] * 2, "the request on the way was not there: the test above proves nothing"
@@ -260,6 +263,7 @@ async def test_done_is_believed_at_once(far: Callable[[], Attack], target: Targe
     gate = far()
     run = await gate.submit("far.asked")
     await _dies_waiting(gate, target, run)
+    target.let_through.set()
     while not target.done:
         await asyncio.sleep(0.01)
     after = far()
