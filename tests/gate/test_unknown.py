@@ -385,11 +385,12 @@ async def test_a_stopped_worker_that_wakes_up_writes_nothing_more(
 async def test_an_action_that_takes_longer_than_the_lease_keeps_its_run(
     attack: Callable[..., Attack], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(runs, "LEASE_MS", LEASE_MS)
+    monkeypatch.setattr(runs, "LEASE_MS", 1500)
+    waits = [4.0]
 
     class Slow(Lab):
         async def level(self, ctx: Any, args: Any) -> str:
-            await asyncio.sleep(1.0)
+            await asyncio.sleep(waits.pop() if waits else 0)
             return "0"
 
     first, second = attack(lab=Slow(), policy=FREE), attack(lab=Slow(), policy=FREE)
@@ -403,4 +404,5 @@ async def test_an_action_that_takes_longer_than_the_lease_keeps_its_run(
         await asyncio.sleep(0.02)
     await work
     found = await first.run(run)
+    assert not waits
     assert (found.state, found.fence) == (RunState.DONE, 1), "another worker took the run while it was alive"

@@ -164,7 +164,7 @@ async def test_the_plan_is_streamed_while_it_works_and_ends_in_the_answer(bot: B
     assert bot.answer.id == now.id, "the same message goes on"
     assert not bot.answer.streaming
     assert bot.answer.text.count("● shop.") == 2
-    assert '{"failing":3' in str(bot.answer).replace(" ", ""), "each task says what came of it"
+    assert "failing 3" in str(bot.answer), "each task says what came of it"
     assert "looked at checkout" in bot.answer
     assert "I am done" in bot.answer
     assert bot.answer.text.count("looked at checkout") == 1
