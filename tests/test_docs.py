@@ -48,6 +48,13 @@ def test_the_example_plugin_of_the_documentation_loads(tmp_path: Path) -> None:
     assert sorted(loaded.actions) == ["lights.state", "lights.switch"]
 
 
+def test_what_the_shop_of_the_demo_says_to_type_can_be_typed_in_a_checkout() -> None:
+    from sysop.demo import shop
+
+    assert re.findall(r"`(make .*?)`", inspect.getsource(shop)) == ['make dev ARGS="--seed 2"']
+    assert "sysop dev $(ARGS)" in (ROOT / "Makefile").read_text()
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_link_leads_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text()):

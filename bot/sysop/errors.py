@@ -9,6 +9,7 @@ SysopError
   RunbookError           the runbook author: names the file, the step and the fix
   InvalidRequest         the person asking: the request names something that does not exist
     NotAllowed             the person may not do that (role, quorum, own request)
+    NoSuch                 nothing has that id
   CallError              anything a planner may meet when it makes a call
     InvalidCall            the arguments do not fit; the planner may try again
     ActionRefused          policy, a budget or a person said no; nothing ran
@@ -64,6 +65,18 @@ class InvalidRequest(SysopError):
 
 class NotAllowed(InvalidRequest):
     """The person may not do this."""
+
+
+class NoSuch(InvalidRequest):
+    """No run, approval or incident has this id. The text ends in where the command line lists them.
+
+    A surface with commands of its own says `bare`, and where it lists what `kind` names.
+    """
+
+    def __init__(self, kind: str, id: str) -> None:
+        self.kind = kind
+        self.bare = f"there is no {kind} {id!r}"
+        super().__init__(f"{self.bare}; see: sysop {kind}s")
 
 
 class CallError(SysopError):

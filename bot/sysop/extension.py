@@ -63,7 +63,7 @@ class Earlier:
     """A run of the same conversation that a run's history starts from: what was asked by whom, and what came of it.
 
     `changes` says of each change what became of it. All have ended but the one that a run which only looks answers
-    questions beside; what is known of that one so far stands in its place.
+    questions beside; what is known of that one so far stands in its place. A `reply` only told again what was known.
     """
 
     run: str
@@ -76,6 +76,39 @@ class Earlier:
     at: int
     changes: tuple[str, ...] = ()
     runbook: str | None = None
+    reply: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class OpenIncident:
+    """An incident that is not resolved. `run` is the run that works on it now, if one does."""
+
+    id: str
+    title: str
+    severity: str
+    state: str
+    services: tuple[str, ...]
+    firing: int
+    run: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OpenApproval:
+    """What people are asked to approve: which action on what, and the run that asks."""
+
+    id: str
+    action: str
+    target: str
+    reason: str
+    run: str
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How things stand as the database has it, the newest first and not all of very many."""
+
+    incidents: tuple[OpenIncident, ...] = ()
+    approvals: tuple[OpenApproval, ...] = ()
 
 
 class Toolbox(Protocol):
@@ -110,6 +143,10 @@ class Toolbox(Protocol):
 
         Whoever asked then asks for what this run does, too: they become requesters, unless the run only looks.
         """
+        ...
+
+    async def standing(self) -> Standing:
+        """Return what is open now. It changes from call to call, so no call of a run may depend on it."""
         ...
 
 

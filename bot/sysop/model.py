@@ -299,6 +299,11 @@ class Incident:
     acknowledged_by: str | None = None
     acknowledged_at: int | None = None
 
+    @property
+    def firing(self) -> int:
+        """Return how many of its alerts fire still."""
+        return sum(alert.firing for alert in self.alerts)
+
 
 @dataclass(frozen=True, slots=True)
 class Claim:

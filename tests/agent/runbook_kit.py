@@ -1,13 +1,13 @@
 """Runs that follow runbooks: a run's row and ledger without a database, and a world that answers by script."""
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sysop.agent.runbook_planner import RunbookPlanner
 from sysop.errors import ApprovalRequired, CallError, Parked, ReplayMismatch, WaitUntil
-from sysop.extension import Tool
+from sysop.extension import Earlier, Standing, Tool
 from sysop.inventory import Inventory, Service
 from sysop.knowledge.index import Index
 from sysop.knowledge.runbook import parse
@@ -46,6 +46,8 @@ class Desk:
     keeps_refusals: bool = False
     crash_at: frozenset[int] = frozenset()
     points: int = 0
+    stands: Standing = field(default_factory=Standing)
+    before: Sequence[Earlier] = ()
 
     async def call(self, id: str, action: str, args: Mapping[str, Any], *, reason: str = "") -> Outcome:
         digest = json.dumps([action, args], sort_keys=True)
@@ -95,9 +97,15 @@ class Desk:
         if self.points in self.crash_at:
             raise Crash
 
-    def run(self, text: str = "", request: Mapping[str, Any] | None = None) -> Run:
+    async def standing(self) -> Standing:
+        return self.stands
+
+    async def earlier(self) -> Sequence[Earlier]:
+        return self.before
+
+    def run(self, text: str = "", request: Mapping[str, Any] | None = None, **more: Any) -> Run:
         asked = {"action": None, "args": {}, "runbook": None, **(request or {})}
-        return Run(
+        run = Run(
             id="run-1",
             state=RunState.RUNNING,
             origin=Origin.ALERT,
@@ -117,6 +125,7 @@ class Desk:
             created_at=START,
             finished_at=None,
         )
+        return replace(run, **more)
 
 
 async def finish(desk, index, incident, **run):

@@ -101,7 +101,7 @@ STOPS = {
         "Its newest deploy is 1.0 (succeeded)",
     ),
     "an old version is as bad": (Company(bad_version="0.9"), "a rollback would not help"),
-    "nothing wrong": (Company(well_from=0), "neither own errors nor own latency are raised"),
+    "nothing wrong": (Company(well_from=0), "Neither own errors nor own latency are raised"),
     "rollback did not help": (Company(heals=False), "cicd.rollback was done but did not help"),
 }
 

@@ -146,7 +146,7 @@ async def test_a_condition_that_does_not_hold_skips_the_step_and_says_so():
     told = await finish(desk, index_of(steps, end + claims), incident("A"))
     assert told.resolved
     assert told.summary == "unknown"
-    assert told.not_checked == ["change: Go back. (skipped: `steps.ask.result.value > 1.0` does not hold)"]
+    assert told.not_checked == ["change: Go back. (skipped: its condition in the runbook does not hold)"]
     assert [(c.text, c.evidence) for c in told.claims][1:] == [("it was asked", ("run-1:ask",))]
 
 

@@ -21,6 +21,11 @@ CELLS = [
     (RunState.QUEUED, True, Words.STOP, Fate.STOP),
     (RunState.RUNNING, True, Words.STOP, Fate.STOP),
     (RunState.WAITING, True, Words.STOP, Fate.REVOKE),
+    *((state, waits, Words.STOP_WORK, Fate.RUN) for state in IDLE for waits in (False, True)),
+    *((state, False, Words.STOP_WORK, Fate.STOP) for state in WORKS),
+    (RunState.QUEUED, True, Words.STOP_WORK, Fate.STOP),
+    (RunState.RUNNING, True, Words.STOP_WORK, Fate.STOP),
+    (RunState.WAITING, True, Words.STOP_WORK, Fate.REVOKE),
     *((state, waits, Words.DECIDE, Fate.REFUSE) for state in IDLE + WORKS for waits in (False, True)),
     *((state, waits, Words.COURTESY, Fate.NOTHING) for state in IDLE + WORKS for waits in (False, True)),
 ]
@@ -45,6 +50,35 @@ def test_a_few_words_stop(text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        "hold on",
+        "Hold on, please!",
+        "no, do not do that",
+        "No. Stop. Now.",
+        "I withdraw my request",
+        "can you stop it please?",
+        "ok, stop this right now",
+        "actually, don’t",
+        "sorry, I changed my mind",
+        "stop the run",
+        "please withdraw the request",
+        "Sysop, stop everything",
+    ],
+)
+def test_what_people_put_around_them_does_not_change_words_to_stop(text: str) -> None:
+    assert words_of(text) is Words.STOP
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["cancel the deploy", "stop the rollback please", "Don't restart it", "no, stop deploying", "abort this roll back"],
+)
+def test_some_work_can_be_named_to_stop_it(text: str) -> None:
+    assert words_of(text) is Words.STOP_WORK
+
+
+@pytest.mark.parametrize(
     "text", ["approve", "Yes!", "OK", ":+1:", "👍🏽", "yes, do it", "LGTM", "no", "✔️", "*Approve*"]
 )
 def test_words_that_could_be_taken_for_a_vote_are_no_wish(text: str) -> None:
@@ -60,6 +94,15 @@ def test_courtesy_is_no_wish(text: str) -> None:
     "text",
     [
         "stop the checkout service",
+        "stop the deploy of payments",
+        "did you stop the rollback?",
+        "should I cancel it?",
+        "cancel my order",
+        "please",
+        "wait for the deploy",
+        "hold on, checkout is slow",
+        "who can stop it?",
+        "please please please please please please please please please stop",
         "do not stop",
         "why do you want to cancel it?",
         "approve apr-1234567890",
@@ -78,6 +121,7 @@ def test_the_lists_are_disjoint_and_each_word_is_written_as_it_is_looked_up() ->
     lists = [module._STOP, module._DECIDE, module.GREETINGS | module._THANKS]
     assert sum(map(len, lists)) == len(frozenset().union(*lists))
     assert [w for one in lists for w in one if module.bare(w) != w] == []
+    assert not [w for w in module._STOP if module._core(w) != w or module._STOP_WORK.fullmatch(w)]
 
 
 @given(st.text(), st.sampled_from(sorted(module._STOP | module._DECIDE)))

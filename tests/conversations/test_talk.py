@@ -127,6 +127,44 @@ async def test_only_a_few_questions_are_looked_into_at_once(bot: Talks) -> None:
     assert (await bot.hear(talk, "look again", BOB)).kind == "looking"
 
 
+async def test_what_is_said_beside_a_run_is_answered_with_what_goes_on_and_how_to_end_it(bot: Talks) -> None:
+    talk, run = await bot.waiting()
+    asked = await bot.approval(run, "c0")
+    for text in ("look", "that looks wrong to me", "no"):
+        heard = await bot.hear(talk, text, ANN)
+        assert "writing just “stop”" in heard.text
+        assert ("lab.append on thing:web still waits for a decision" in heard.text) == (heard.kind == "looking")
+    assert (await bot.approval(run, "c0")).state is ApprovalState.PENDING
+    assert (await bot.hear(talk, "no, cancel the change", ANN)).kind == "revoked"
+    assert (await bot.approval(asked.run, "c0")).state is ApprovalState.REVOKED
+    begun = await bot.begin("look")
+    await bot.held(str(begun.run))
+    queued = await bot.hear(begun.conversation, "and stop the checkout service", BOB)
+    assert queued.kind == "queued"
+    assert "writing just “stop”" in queued.text
+    assert (await bot.hear(begun.conversation, "stop the rollback please", ANN)).kind == "stopped"
+
+
+async def test_work_is_stopped_by_its_name_only_while_some_is_under_way(bot: Talks) -> None:
+    heard = (await bot.begin("cancel the deploy")).heard
+    assert (heard.kind, heard.text) == ("run", "")
+
+
+async def test_stop_in_a_thread_of_its_own_names_what_goes_on_elsewhere(bot: Talks) -> None:
+    talk, run = await bot.waiting(by=ANN)
+    asked = await bot.approval(run, "c0")
+    told = (await bot.begin("stop", ANN)).heard.text
+    assert told.startswith("Nothing is under way here. Elsewhere you have asked for “append web”")
+    assert asked.id in told
+    assert "write “stop” in its thread" in told
+    assert (await bot.approval(run, "c0")).state is ApprovalState.PENDING
+    for who, more in ((EVE, {}), (ANN, {"team": "T2"})):
+        assert (await bot.begin("stop", who, **more)).heard.text == "Nothing is under way here."
+    await bot.hear(talk, "stop", ANN)
+    await bot.work()
+    assert (await bot.begin("stop", ANN)).heard.text == "Nothing is under way here."
+
+
 @pytest.mark.parametrize("word", ["approve", "yes", "ok", ":+1:"])
 async def test_no_word_approves(bot: Talks, word: str) -> None:
     talk, run = await bot.waiting()

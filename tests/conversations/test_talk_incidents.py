@@ -11,6 +11,9 @@ from gate.kit import ANN, BOB, CAT
 from sysop.errors import InvalidRequest
 from sysop.model import Alert, Run
 from sysop.store import conversations, incidents
+from sysop.surfaces.slack.blocks.incident import View
+from sysop.surfaces.slack.look import Look
+from sysop.surfaces.slack.timelines import incident_view
 
 PAGE = """---
 title: Web is down
@@ -171,3 +174,54 @@ async def test_the_same_runbook_is_not_followed_twice_in_a_thread_and_another_th
     other = await shop.begin("web is down, append a line", ANN)
     await shop.work()
     assert (await shop.approval(str(other.run), "append")).run == other.run
+
+
+async def view(bot: Talks, incident: str) -> View:
+    return await bot.app.store.read(lambda conn: incident_view(conn, incidents.load(conn, incident), Look()))
+
+
+async def test_questions_change_nothing_in_what_is_told_of_the_incident(shop: Talks) -> None:
+    incident = await fire(shop)
+    talk = await place(shop, incident)
+    await shop.work()
+    await shop.hear(talk, "which deploy was it?", BOB)
+    await shop.work()
+    triage = str((await shop.talk(talk)).run)
+    assert (await shop.vote(await shop.approval(triage, "append"), CAT)).counted
+    await shop.work()
+    before = await view(shop, incident)
+    assert before.findings.cause == "the line was missing"
+    assert before.findings.done
+    assert all(one.startswith(triage) for one in before.findings.evidence)
+    assert [one.text for one in before.timeline if "triage" in one.text] == [
+        "triage begins",
+        "triage ended: a line was appended",
+    ]
+    for number in range(7):  # more than a card tells of
+        await shop.hear(talk, f"and now, for the {number}th time?", BOB)
+        await shop.work()
+    after = await view(shop, incident)
+    assert (after.findings, after.timeline) == (before.findings, before.timeline)
+
+
+async def test_what_the_thread_asks_to_have_done_is_told_as_asked(shop: Talks) -> None:
+    incident, talk, _ = await triaged(shop)
+    again = await shop.app.conversations.begin(
+        surface="test",
+        team="T1",
+        channel="C1",
+        root="1",
+        actor=ANN,
+        text="append once more",
+        title="",
+        delivery="2",
+        incident=incident,
+        action="lab.append",
+        args={"name": "blog"},
+    )
+    await shop.work()
+    told = [(one.text, one.actor) for one in (await view(shop, incident)).timeline]
+    assert again.run is not None
+    assert (await shop.talk(talk)).run == again.run
+    assert ("asked: append once more", ANN.id) in told
+    assert (await view(shop, incident)).findings.cause == "the line was missing"

@@ -12,6 +12,9 @@ from typing import Any
 
 import pytest
 import yaml
+from pydantic import ValidationError
+
+from sysop.sections import SlackSettings
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
 COMPOSE = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
@@ -52,6 +55,24 @@ def test_the_composition_names_only_what_it_declares() -> None:
     for service in SERVICES.values():
         assert re.fullmatch(r"[a-z]+:[\w.-]+", service["image"]), "every image has a tag"
         assert all(port.startswith("127.0.0.1:") for port in service.get("ports", ())), "no port is open to the network"
+
+
+def test_without_slack_no_secret_of_slack_is_needed() -> None:
+    assert set(COMPOSE["secrets"]) == {"database_password"}
+
+
+@pytest.mark.parametrize(("file", "mode"), [("compose.slack.yaml", "socket"), ("compose.slack-http.yaml", "http")])
+def test_each_way_to_slack_adds_the_secrets_it_needs_and_no_other(file: str, mode: str) -> None:
+    added = yaml.safe_load((DEPLOY / file).read_text())
+    assert set(added) == {"services", "secrets"}
+    given = added["services"]["sysop"]["secrets"]
+    assert added["services"] == {"sysop": {"secrets": given}}
+    assert added["secrets"] == {name: {"file": f"./secrets/{name}"} for name in given}
+    values = {name.removeprefix("slack_"): f"file:/run/secrets/{name}" for name in given}
+    assert SlackSettings(mode=mode, **values).on
+    with pytest.raises(ValidationError, match="is missing"):
+        SlackSettings(mode=mode, bot_token=values["bot_token"])
+    assert file in (DEPLOY / "README.md").read_text()
 
 
 def test_the_composition_takes_no_secret_from_the_environment() -> None:

@@ -19,6 +19,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from sysop.extension import SlashCommand
 from sysop.surfaces.slack import installations, listeners
+from sysop.surfaces.slack.commands import sysop
 from sysop.surfaces.slack.events import home
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -115,6 +116,12 @@ def _events() -> list[str]:
 
 def test_every_command_of_the_manifest_is_listened_to_and_no_other(registered: Recorder) -> None:
     assert [one["command"] for one in MANIFEST["features"]["slash_commands"]] == registered.commands
+
+
+def test_the_hint_of_the_command_offers_every_word_in_the_order_of_help() -> None:
+    (command,) = MANIFEST["features"]["slash_commands"]
+    desk: Any = SimpleNamespace(host=SimpleNamespace(commands={}))
+    assert command["usage_hint"].split(" | ") == list(sysop.book(desk))
 
 
 def test_every_event_of_the_manifest_is_listened_to_and_no_other(registered: Recorder) -> None:
@@ -241,7 +248,6 @@ def test_slacks_own_schema_takes_it_where_it_is_at_hand() -> None:
 
 def test_the_names_of_our_commands_are_those_a_plugin_cannot_take() -> None:
     from sysop.extension import BUILT_IN_COMMANDS
-    from sysop.surfaces.slack.commands import sysop
 
     deploy = SlashCommand("deploy", "deploy a service", "/sysop deploy SERVICE", "x.deploy", lambda text: {})
     desk: Any = SimpleNamespace(host=SimpleNamespace(commands={"deploy": deploy}))

@@ -61,7 +61,7 @@ async def test_a_guest_or_a_bot_never_counts(gate: Attack) -> None:
     approval = await gate.ask("append")
     assert await click(gate, approval, member) == (
         False,
-        f"{ROB} is not known as a person; only people can approve, no guests and no bots",
+        "this account is not known as a person; only people can approve, no guests and no bots",
     )
 
 

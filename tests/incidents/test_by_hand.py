@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 import bench
-from gate.kit import ANN, BOB
+from gate.kit import ANN, BOB, DAN
 from sysop.app import App
-from sysop.errors import InvalidRequest
-from sysop.model import Alert, Incident, IncidentState
+from sysop.errors import InvalidRequest, NotAllowed
+from sysop.model import Actor, Alert, Incident, IncidentState
 from sysop.store import audit, incidents, runs
 
 SERVICES = {"web": {}, "blog": {}}
@@ -113,3 +113,69 @@ async def test_one_closed_by_hand_is_over_whatever_fires_still(app: App) -> None
         await app.lifecycle.acknowledge("inc-none", BOB)
     await app.lifecycle.take([replace(one, starts_at=now + 5)])
     assert len(await app.store.read(incidents.listed)) == 2
+
+
+EVE = Actor("person:eve", human=True)
+
+
+async def fire(app: App) -> tuple[str, Alert]:
+    alert = Alert("test", "1", await app.store.now(), None, {"alertname": "Down", "service": "web"}, {})
+    await app.lifecycle.take([alert])
+    (opened,) = await app.store.read(incidents.listed)
+    return opened.id, alert
+
+
+async def test_nobody_without_a_role_resolves_while_an_alert_fires(app: App) -> None:
+    opened, alert = await fire(app)
+    with pytest.raises(NotAllowed, match=f"only a person with a role can resolve {opened} while an alert fires"):
+        await app.lifecycle.resolve(opened, DAN)
+    before = await load(app, opened)
+    run = await app.store.read(lambda conn: runs.load(conn, str(before.run)))
+    assert (before.state, run.over) == (IncidentState.OPEN, False)
+    await app.lifecycle.take([replace(alert, ends_at=alert.starts_at + 1)])
+    with pytest.raises(NotAllowed, match=f"{run.id} looks into {opened}: only who asked for it"):
+        await app.lifecycle.resolve(opened, DAN)
+    await app.service.cancel(run.id, ANN)
+    await app.lifecycle.resolve(opened, DAN)
+    assert (await load(app, opened)).state is IncidentState.RESOLVED
+
+
+async def test_who_asked_for_the_triage_may_end_it_with_the_incident(app: App) -> None:
+    opened = await app.lifecycle.open_by_hand(DAN, "Odd", "error", ["web"], delivery="1", triage=True)
+    with pytest.raises(NotAllowed):
+        await app.lifecycle.resolve(opened, EVE)
+    await app.lifecycle.resolve(opened, DAN)
+    run = await app.store.read(lambda conn: runs.load(conn, str(incidents.load(conn, opened).run)))
+    assert run.over
+
+
+async def test_one_that_was_closed_too_early_is_opened_again_by_hand(app: App) -> None:
+    opened, alert = await fire(app)
+    with pytest.raises(InvalidRequest, match="is not resolved"):
+        await app.lifecycle.reopen(opened, DAN)
+    await app.lifecycle.resolve(opened, BOB)
+    await app.lifecycle.take([alert])
+    assert (await load(app, opened)).state is IncidentState.RESOLVED, "what is known opens nothing"
+    await app.lifecycle.reopen(opened, DAN)
+    again = await load(app, opened)
+    assert (again.state, again.resolved_at) == (IncidentState.OPEN, None)
+    assert ("incident.reopened", DAN.id) in await kinds(app, opened)
+    await app.lifecycle.triage(opened, DAN)
+    await app.lifecycle.resolve(opened, BOB)
+    await app.lifecycle.take([replace(alert, ends_at=alert.starts_at + 1)])
+    with pytest.raises(InvalidRequest, match=f"no alert of {opened} fires any more"):
+        await app.lifecycle.reopen(opened, DAN)
+
+
+async def test_there_is_one_open_incident_about_one_thing(app: App) -> None:
+    async def about(delivery: str, about: str = "T1/C1/1.0") -> str:
+        return await app.lifecycle.open_by_hand(ANN, "Odd", "error", [], delivery=delivery, about=about)
+
+    done = await asyncio.gather(*(about(str(click)) for click in range(4)), return_exceptions=True)
+    (opened,) = [one for one in done if isinstance(one, str)]
+    assert [str(one) for one in done if one != opened] == [f"this is incident {opened} already; it is open"] * 3
+    other = await about("other", "T1/C1/2.0")
+    await app.lifecycle.resolve(opened, ANN)
+    again = await about("again")
+    assert len({opened, other, again}) == 3
+    assert len(await app.store.read(incidents.listed)) == 3

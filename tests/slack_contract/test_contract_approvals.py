@@ -68,6 +68,26 @@ async def test_an_approver_says_yes_and_it_runs_once_and_the_card_is_closed_for_
         await bot.click("Approve", user="lead", on=card)
 
 
+@pytest.mark.needs("assistant.threads.setSuggestedPrompts", "chat.postEphemeral", "act:open_messages")
+async def test_what_is_asked_for_in_a_direct_message_is_decided_in_the_channel(bot: Bot, company: Company) -> None:
+    await bot.write("between the two of us\nrollback checkout")
+    assert "the same card stands in" in "".join(map(str, bot.fresh))
+    mine = next(one for one in bot.fresh if "Approval needed" in one and one.channel.startswith("D"))
+    theirs = await bot.wait_for_message("Approval needed", user="on-call")
+    assert not theirs.channel.startswith("D")
+    await bot.click("Approve", user="requester", on=theirs)
+    assert "who asks for a change cannot" in str(bot.told)
+    assert company.changed == []
+    await bot.click("Approve", user="on-call", on=theirs)
+    assert company.changed == ["rollback checkout"]
+    for user, card in (("on-call", theirs), ("requester", mine)):
+        closed = next(one for one in await bot.slack.everything(user) if one.id == card.id)
+        assert closed.labels == []
+        assert "Approved by @on-call" in closed
+        assert "It was done, once." in closed
+    assert not [one for one in await bot.slack.everything("lead") if "between the two" in one], "nor what else was said"
+
+
 @pytest.mark.needs("views.open")
 async def test_a_no_needs_a_reason_and_is_final(bot: Bot, company: Company) -> None:
     card = await asked(bot)
@@ -111,6 +131,7 @@ async def test_a_click_that_may_not_count_is_told_why_and_changes_nothing(
     card = await asked(bot, channel="shop")
     await bot.click("Approve", user=user)
     assert why in str(bot.told)
+    assert "slack:" not in str(bot.told), "nobody knows people by such ids"
     assert (await bot.approval()).state is ApprovalState.PENDING
     await bot.click("Deny", user=user)
     assert bot.told is not None

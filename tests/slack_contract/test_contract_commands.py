@@ -63,7 +63,12 @@ async def test_status_tells_what_is_open_and_what_waits(bot: Bot) -> None:
     assert "All is quiet" in str(bot.told)
     await bot.say("/sysop rollback checkout")
     await bot.say("/sysop status", user="lead")
+    id = (await bot.approval()).id
+    for words in ("1 approval waiting", "shop.rollback on service:checkout", "asked for by @requester", id):
+        assert words in str(bot.told), words
+    await bot.say("/sysop status", user="guest")
     assert "1 approval waiting" in str(bot.told)
+    assert id not in str(bot.told), "a guest cannot decide on it"
 
 
 async def test_run_with_everything_typed_needs_no_form(bot: Bot) -> None:
@@ -103,7 +108,22 @@ async def test_approve_by_command_is_the_second_way(bot: Bot, company: Company) 
     assert "Your yes counts" in str(bot.told)
     assert company.changed == ["rollback checkout"]
     await bot.say("/sysop approve apr-nothing", user="on-call")
-    assert "no approval" in str(bot.told)
+    assert "no approval 'apr-nothing'; /sysop approve lists those that wait" in str(bot.told)
+    assert "sysop approvals" not in str(bot.told), "which is typed at a command line"
+
+
+async def test_approve_and_deny_without_an_id_list_what_waits_with_the_ids(bot: Bot) -> None:
+    await bot.say("/sysop approve", user="on-call")
+    assert "Nothing waits for an approval." in str(bot.told)
+    await bot.say("/sysop rollback checkout")
+    id = (await bot.approval()).id
+    for word in ("approve", "deny"):
+        await bot.say(f"/sysop {word}", user="on-call")
+        for words in ("1 approval waiting", "shop.rollback on service:checkout", id, f"write /sysop {word} ID"):
+            assert words in str(bot.told), words
+    await bot.say("/sysop approve", user="guest")
+    assert "write /sysop approve ID" in str(bot.told)
+    assert id not in str(bot.told)
 
 
 @form
@@ -181,6 +201,9 @@ async def test_changes_are_paused_for_everybody_until_somebody_with_a_role_says_
     assert "Changes are paused" in str(bot.told)
     await bot.click("Approve", user="lead")
     assert company.changed == []
+    (card,) = [one for one in await bot.slack.everything("lead") if "Approved by" in one]
+    for words in ("Changes are paused by @requester: a freeze", "It runs after /sysop resume"):
+        assert words in str(card).replace("`", ""), words
     await bot.say("/sysop status")
     assert "a freeze" in str(bot.told)
     await bot.say("/sysop resume it is over")

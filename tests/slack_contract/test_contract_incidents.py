@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from contract_company import Company
 
+from sysop.surfaces.slack.events.home import PROMPTS
 from sysop.testing.bot import Bot
 from sysop.testing.errors import Refused
 from sysop.testing.seen import Seen
@@ -89,19 +90,29 @@ async def test_triage_can_be_run_again_once_the_first_one_is_over(bot: Bot, comp
     await bot.click("Approve", user="lead")
     await bot.click("Run triage", user="requester", on=await card(bot))
     assert "On it: run" in str(bot.told)
+    assert "another person has to approve its changes" in str(bot.told)
     assert company.changed == ["rollback checkout"], "the second one asks again"
     assert "Approve" in (await bot.slack.messages("lead", "incidents", (await card(bot)).id))[-1].labels
 
 
 async def test_a_person_closes_it_and_it_opens_again_by_a_new_alert(bot: Bot) -> None:
     await alert(bot)
+    await bot.click("Resolve", user="requester", on=await card(bot))
+    assert "only a person with a role can resolve" in str(bot.told)
+    waiting = await bot.slack.messages("lead", "incidents", (await card(bot)).id)
+    assert "Approve" in waiting[-1].labels, "what was under way goes on"
     await bot.click("Resolve", user="lead", on=await card(bot))
-    assert "🟢 Resolved" in await card(bot)
+    assert "🟡 Resolved" in await card(bot)
+    assert "resolved by hand; 1 alert still firing" in await card(bot)
     told = await bot.slack.messages("lead", "incidents", (await card(bot)).id)
     assert any("Resolved after" in one for one in told)
     assert not any("Approve" in one.labels for one in told), "what its run asked for is taken back"
-    assert (await card(bot)).labels == []
+    await bot.click("Reopen", user="requester", on=await card(bot))
+    assert "🔴 Open" in await card(bot)
+    await bot.click("Resolve", user="lead", on=await card(bot))
     await alert(bot, firing=False)
+    assert "🟢 Resolved" in await card(bot)
+    assert (await card(bot)).labels == []
     await alert(bot)
     roots = [one for one in await bot.slack.messages("lead", "incidents") if one.mine and not one.private]
     assert ["🟢" in one for one in roots] in ([True, False], [False]), "it is told of again"
@@ -163,7 +174,11 @@ async def test_the_home_begins_things_and_pauses_changes(bot: Bot) -> None:
     assert home.labels == ["Ask Sysop", "New incident", "Run an action", "Pause changes"]
     await bot.click("Ask Sysop", on=home)
     await bot.submit({"What should Sysop look into?": "is the coffee ready?"})
-    assert "No runbook was followed" in bot.answer
+    assert "No incident is open." in bot.answer
+    for prompt in PROMPTS:
+        await bot.say(f"hey @sysop {prompt['message']}")
+        for words in ("💬 Answered", "No incident is open.", "Nothing waits for an approval."):
+            assert words in bot.answer, words
     await bot.click("Run an action", on=home)
     await bot.submit({"Which action?": "shop.orders"})
     await bot.submit({"service": "payments"})

@@ -41,13 +41,24 @@ async def test_a_reply_needs_no_mention_and_remembers_what_was_before(bot: Bot) 
     assert "obeyed: and now, after ['orders']" in bot.answer
 
 
-async def test_a_mention_in_the_thread_of_people_is_answered_there(bot: Bot) -> None:
+async def test_a_mention_in_the_thread_of_people_is_answered_there(bot: Bot, company: Company) -> None:
     await bot.slack.say("requester", "general", "the shop is slow")
     (root,) = await bot.slack.messages("lead", "general")
     await bot.say("@sysop orders", thread=root, user="lead")
     assert bot.answer.root == root.id
+    assert "only what names me" in str(bot.told)
     await bot.say("payments fails, too", thread=root, user="requester")
-    assert "obeyed: payments fails, too" in bot.answer, "the thread is a conversation from now on"
+    assert "obeyed: payments fails, too" not in bot.answer, "people go on talking with each other"
+    await bot.say("@sysop payments fails, too", thread=root, user="requester")
+    assert "obeyed: payments fails, too, after ['orders']" in bot.answer, "the thread is a conversation from now on"
+    await bot.say("@sysop hold checkout", thread=root, user="lead", wait=False)
+    await company.held.wait()
+    await bot.say("lunch is here", thread=root, user="requester", wait=False)
+    await bot.say("stop", thread=root, user="lead", wait=False)
+    await bot.wait_for_message("stops at its next step", user="lead")
+    company.free.set()
+    await bot.settled()
+    assert [state is RunState.CANCELLED for state in await all_runs(bot)] == [False, False, True]
 
 
 async def test_what_people_say_among_themselves_is_not_heard(bot: Bot) -> None:
@@ -64,6 +75,7 @@ async def test_a_direct_message_is_a_conversation_and_prompts_are_offered(bot: B
     await bot.write("more", thread=bot.last)
     assert "obeyed: more, after ['orders']" in bot.answer
     await bot.write("another matter")
+    assert bot.told is None
     assert "after" not in bot.answer, "each message of its own begins anew"
     assert not [one for one in await bot.slack.everything("lead") if "another matter" in one]
 
@@ -100,6 +112,8 @@ async def test_a_question_beside_a_waiting_approval_is_answered_and_steers_nothi
     before = await bot.approval()
     await bot.say("orders", thread=card, user="on-call")
     assert "orders is done" in bot.answer
+    assert "rollback on service:checkout still waits for a decision" in str(bot.told)
+    assert "writing just “stop”" in str(bot.told)
     await bot.say("wipe checkout", thread=card, user="on-call")
     assert (await bot.outcomes()) == [], "beside it nothing can be changed"
     after = await bot.approval()
@@ -108,7 +122,7 @@ async def test_a_question_beside_a_waiting_approval_is_answered_and_steers_nothi
     assert company.changed == ["rollback checkout"], "who asked a question asks for no change and may approve it"
 
 
-@pytest.mark.parametrize("words", ["revoke", "Never mind."])
+@pytest.mark.parametrize("words", ["revoke", "Never mind.", "hold on", "no, do not do that", "cancel the deploy"])
 async def test_who_asked_takes_it_back_by_words(bot: Bot, company: Company, words: str) -> None:
     await bot.say("@sysop rollback checkout")
     card = bot.last

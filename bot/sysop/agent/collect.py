@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from sysop.agent.question import told
 from sysop.errors import ActionRefused, InvalidCall
 from sysop.extension import Earlier, Toolbox
 from sysop.knowledge import expression
@@ -18,6 +19,7 @@ MAX_SERVICES: Final = 3
 LOOK_BACK_MINUTES: Final = 60
 _TOLD: Final = 3
 _PAGE: Final = 700
+_QUOTED: Final = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +112,8 @@ class Collect:
         await facts.gather(self.services)
         about = self.incident["title"] or self.run.text or "this"
         text = f"No runbook was followed for {about!r}: {self.why}. A person must look into it; nothing was changed."
+        if not self.incident["id"]:
+            text = "\n".join([text, *told(await self.memory.toolbox.standing())])
         return Conclusion(
             summary=text,
             resolved=False,
@@ -122,42 +126,51 @@ class Collect:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer to a follow-up: what earlier runs found and did, what the pages say, and how the services are now."""
+    """An answer that only tells: what earlier runs found and did, what is open, what the pages say, how services are.
+
+    `earlier` is without replies: an answer that quoted answers would double with each question. `why` is told where
+    there is more to say than that it is a question.
+    """
 
     services: Sequence[str]
     memory: Memory
     earlier: Sequence[Earlier]
     page: Hit | None
     runbook: str | None
+    incident: str
+    why: str
 
     async def conclude(self) -> Conclusion:
         """Look, and tell what is known; nothing is changed."""
         facts = Facts(self.memory)
         await facts.gather(self.services)
         newest = self.earlier[-1] if self.earlier else None
+        standing = [] if self.incident and newest else told(await self.memory.toolbox.standing())
+        known = [_known(one) for one in self.earlier[-_TOLD:]]
+        why = [f"{self.why}."] if self.why else []
         return Conclusion(
-            summary="\n".join([*self._known(), *self._pages(), _HOW]),
+            summary="\n".join([*why, *known, *standing, *self._pages(bool(standing)), self._how()]),
             resolved=newest is not None and newest.resolved,
-            cause=newest.cause if newest else "undetermined",
-            basis="earlier runs of this conversation, runbooks and read-only calls; no diagnosis was made",
+            cause=expression.short(newest.cause, _QUOTED) if newest else "undetermined",
+            basis="what Sysop has on record, runbooks and read-only calls; no diagnosis was made",
             claims=facts.claims,
-            not_checked=["whether what was found earlier still holds", *facts.missed],
+            not_checked=[*(["whether what was found earlier still holds"] if newest else []), *facts.missed],
         )
 
-    def _known(self) -> list[str]:
-        return [_known(one) for one in self.earlier[-_TOLD:]] or ["Nothing is known yet in this conversation."]
+    def _how(self) -> str:
+        what = "start the triage again" if self.incident else "open an incident"
+        return f"This answer only looked. To have something done, {what} or name the action to run."
 
-    def _pages(self) -> list[str]:
+    def _pages(self, more: bool) -> list[str]:
         if self.page is not None:
             text = self.page.section.text.partition("```")[0].strip()
             return [f"{self.page.citation} says: {' '.join(text.split())[:_PAGE]}"]
-        return [f"The runbook that fits is {self.runbook}."] if self.runbook else ["No page answers this in its words."]
-
-
-_HOW: Final = "This answer only looked. To have something done, start the triage again or name the action to run."
+        if self.runbook:
+            return [f"The runbook that fits is {self.runbook}."]
+        return [] if more else ["No page answers this in its words."]
 
 
 def _known(one: Earlier) -> str:
-    cause = "" if one.cause == "undetermined" else f" Cause: {one.cause}."
-    changes = f" Changes: {'; '.join(one.changes)}." if one.changes else ""
-    return f"{one.run} ({one.state}): {one.summary}{cause}{changes}"
+    cause = "" if one.cause == "undetermined" else f" Cause: {expression.short(one.cause, _QUOTED)}."
+    changes = f" Changes: {expression.short('; '.join(one.changes), 2 * _QUOTED)}." if one.changes else ""
+    return f"{one.run} ({one.state}): {expression.short(one.summary, _QUOTED)}{cause}{changes}"

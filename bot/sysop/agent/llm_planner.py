@@ -13,7 +13,7 @@ from sysop.agent import prompts
 from sysop.agent.prompts import FindRunbook
 from sysop.agent.session import LlmFailed, LlmToolbox
 from sysop.errors import SettingsError
-from sysop.extension import Earlier, Planner, Tool, Toolbox
+from sysop.extension import Earlier, Planner, Standing, Tool, Toolbox
 from sysop.model import Conclusion, Outcome, Run
 from sysop.redact import redact
 from sysop.sections import LlmSettings
@@ -121,3 +121,7 @@ class Behind:
     async def earlier(self) -> Sequence[Earlier]:
         """Return what the conversation holds from before this run."""
         return await self.toolbox.earlier()
+
+    async def standing(self) -> Standing:
+        """Return what is open now."""
+        return await self.toolbox.standing()

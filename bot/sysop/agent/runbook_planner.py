@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from sysop.actions import Action
 from sysop.agent.collect import Collect, Failure, Memory, Reply, as_text, call_text, named
+from sysop.agent.question import asks, in_words, only_told
 from sysop.errors import RunbookError, WaitUntil
 from sysop.extension import Earlier, Toolbox
 from sysop.inventory import Inventory
@@ -35,6 +36,8 @@ class RunbookPlanner:
     A follow-up in a conversation is answered and not acted on where acting could mean to do again what an earlier run
     has done: in a run that may look only, about an incident some run has worked on, and where its words lead to a
     runbook that was followed here before. To have it done again, people start the triage again or name the action.
+    So is what somebody wrote where a runbook that changes something would be begun by a question, by words that fit it
+    loosely, or beside a run that works on an incident about the same services.
     """
 
     def __init__(self, index: Index, actions: Mapping[str, Action], inventory: Inventory) -> None:
@@ -49,13 +52,13 @@ class RunbookPlanner:
         earlier = await toolbox.earlier() if run.conversation else ()
         if "digest" not in plan:
             try:
-                plan = self._choose(run, seen, earlier)
+                plan = await self._choose(run, seen, earlier, toolbox)
             except RunbookError as unknown:
                 return _hand_over(f"The runbook that was asked for cannot be followed: {unknown}")
             await toolbox.remember(plan)
         memory = Memory(toolbox, plan)
         if plan.get("reply"):
-            return await self._reply(run, seen, memory, earlier).conclude()
+            return await self._reply(run, seen, memory, [one for one in earlier if not one.reply]).conclude()
         if plan["runbook"] is None:
             return await Collect(run, seen, self._about(run, seen), memory, plan["why"]).conclude()
         runbook = self._index.runbooks.get(plan["runbook"])
@@ -64,11 +67,18 @@ class RunbookPlanner:
         await toolbox.say("runbook", f"Following {runbook.path} ({runbook.title}): {plan['why']}.")
         return await _Walk(run, seen, memory, runbook, self._shapes).follow()
 
-    def _choose(self, run: Run, seen: Mapping[str, Any], earlier: Sequence[Earlier]) -> dict[str, Any]:
+    async def _choose(
+        self, run: Run, seen: Mapping[str, Any], earlier: Sequence[Earlier], toolbox: Toolbox
+    ) -> dict[str, Any]:
         """Return the plan: which runbook at which digest, and why; or that the run is a reply."""
         match = self._match(run, seen)
         if run.text and not run.request.get("runbook") and _only_asks(run, seen, match, earlier):
             return {"runbook": None, "digest": None, "why": "it is a follow-up", "reply": True}
+        if in_words(run):
+            about = self._about(run, seen)
+            if why := only_told(run, match, await toolbox.standing(), about, toolbox.tools):
+                note = {} if asks(run.text) else {"note": why}
+                return {"runbook": None, "digest": None, "why": why, "reply": True, **note}
         if match is None:
             return {"runbook": None, "digest": None, "why": "no runbook fits"}
         if not match.runbook.steps:
@@ -92,7 +102,9 @@ class RunbookPlanner:
     def _reply(self, run: Run, seen: Mapping[str, Any], memory: Memory, earlier: Sequence[Earlier]) -> Reply:
         page = next((hit for hit in self._index.search(run.text, 1) if hit.confidence >= MIN_CONFIDENCE), None)
         match = self._match(run, seen)
-        return Reply(self._about(run, seen), memory, earlier, page, match.runbook.path if match else None)
+        fits = match.runbook.path if match else None
+        why = str(memory.plan.get("note") or "")
+        return Reply(self._about(run, seen), memory, earlier, page, fits, seen["id"], why)
 
 
 def _only_asks(run: Run, seen: Mapping[str, Any], match: Match | None, earlier: Sequence[Earlier]) -> bool:
@@ -185,7 +197,7 @@ class _Walk:
     async def _step(self, step: Step) -> str | None:
         """Do one step and return the id of the step to jump to, None for the next one."""
         if step.when is not None and not await self._holds(step, step.when):
-            self._skip(step, f"`{expression.short(step.when.source)}` does not hold")
+            self._skip(step, "its condition in the runbook does not hold")
             return None
         args = {name: await self._value(step, value) for name, value in step.args.items()}
         await self.memory.toolbox.say(f"{step.id}.start", f"{step.id}: {step.note or call_text(step.action, args)}")

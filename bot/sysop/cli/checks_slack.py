@@ -127,8 +127,8 @@ async def _error(question: Callable[[], Any]) -> str | None:
 async def _traffic(app: App) -> Found:
     """Say what waits to be worked on or told. The process that serves tells more in its log."""
     try:
-        taken, telling, since = await app.store.read(
-            lambda conn: (inbox.counts(conn), outbox.counts(conn), outbox.oldest_open(conn))
+        taken, telling, since, absent = await app.store.read(
+            lambda conn: (inbox.counts(conn), outbox.counts(conn), outbox.oldest_open(conn), outbox.waits_in(conn))
         )
         now = await app.store.now()
     except StoreError:
@@ -137,6 +137,9 @@ async def _traffic(app: App) -> Found:
     unsent = sum(telling.get(state, 0) for state in outbox.OPEN)
     given_up = taken.get("dead", 0) + telling.get("dead", 0)
     told = f"{waiting} to be worked on, {unsent} to be told, {given_up} given up in a week"
+    if absent:
+        fix = "invite the bot there (/invite @Sysop); what waits is told within a minute"
+        return Found("traffic", "failed", f"{told}; the bot is not in {', '.join(absent)}", fix)
     if since is not None and now - since > LONG_MS:
         fix = f"is anything running? {again('serve')}; its log says what Slack answers"
         return Found("traffic", "failed", f"{told}; the oldest for {(now - since) // 60_000} minutes", fix)

@@ -1,13 +1,14 @@
 """What becomes of a message: decided by code from the state of the conversation's run and, for few words, by them.
 
-|                          | a wish | words to stop | words to decide | courtesy |
-|--------------------------|--------|---------------|-----------------|----------|
-| no run is under way      | run    | stop          | refuse          | nothing  |
-| the run works            | queue  | stop          | refuse          | nothing  |
-| and a call of it waits   | look   | stop          | refuse          | nothing  |
-| all of it waits for that | look   | revoke        | refuse          | nothing  |
+|                          | a wish | words to stop | to stop some work | words to decide | courtesy |
+|--------------------------|--------|---------------|-------------------|-----------------|----------|
+| no run is under way      | run    | stop          | run               | refuse          | nothing  |
+| the run works            | queue  | stop          | stop              | refuse          | nothing  |
+| and a call of it waits   | look   | stop          | stop              | refuse          | nothing  |
+| all of it waits for that | look   | revoke        | revoke            | refuse          | nothing  |
 
-To wait is here to wait until people approve.
+To wait is here to wait until people approve. "Cancel the deploy" names some work: of ours, where some is under way,
+else it is a wish about work of others.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ class Words(StrEnum):
 
     WISH = "wish"
     STOP = "stop"
+    STOP_WORK = "stop work"
     DECIDE = "decide"
     COURTESY = "courtesy"
 
@@ -45,11 +47,36 @@ def _list(phrases: str) -> frozenset[str]:
 
 
 _STOP: Final = _list(
-    """abort / abort it / abort that / cancel / cancel it / cancel that / cancel this / do not / do not do it / don't /
-    do not do that / don't do it / don't do that / forget it / halt / never mind / nevermind / please cancel /
-    please stop / revoke / revoke it / revoke that / revoke the approval / stop / stop it / stop now / stop please /
-    stop that / stop this / take it back / withdraw / withdraw it / withdraw that / withdraw the request"""
+    """abort / abort everything / abort it / abort that / abort this / call it off / cancel / cancel everything /
+    cancel it / cancel that / cancel this / do not / do not bother / do not continue / do not do anything /
+    do not do it / do not do that / do not do this / do not go ahead / do not go on / do not proceed / do not run it /
+    do nothing / drop it / forget about it / forget it / forget that / halt / hold it / hold off / hold on /
+    i cancel it / i cancel that / i changed my mind / i have changed my mind / i revoke it / i take it back /
+    i take that back / i withdraw / i withdraw it / i withdraw that / never mind / nevermind / revoke /
+    revoke everything / revoke it / revoke that / revoke this / scratch that / stand down / stop / stop all /
+    stop all of it / stop everything / stop it / stop that / stop this / stop what you are doing / stop working /
+    take it back / take that back / wait / withdraw / withdraw everything / withdraw it / withdraw that /
+    withdraw this"""
 )
+_STOP_WORK: Final = re.compile(
+    r"(?:i )?(?:abort|cancel|call off|do not (?:continue|do|make|run|start)|halt|revoke|stop|take back|withdraw)"
+    r" (?:the|this|that|my|your|our)"
+    r" (?:(?P<ours>approval|investigation|plan|request|run|task|triage|work)"
+    r"|action|build|call|change|deploy|deployment|fix|job|release|repair|restart|roll ?back|rollout|scaling)"
+    r"|(?:do not|stop) (?:build(?:ing)?|deploy(?:ing)?|releas(?:e|ing)|restart(?:ing)?|roll(?:ing)? ?back)"
+    r"(?: it| that)?"
+)
+"""What names some work. `ours` names what only Sysop has; a deploy may be one of somebody else's."""
+_BEFORE: Final = _list(
+    """actually / can you / could you / hey / hm / hmm / i said / no / no no / oh / ok / okay / please / sorry / sysop /
+    uh"""
+)
+"""What may stand before words to stop, as `_BEHIND` behind them, and does not change what they mean."""
+_BEHIND: Final = _list(
+    """at once / for now / here / immediately / now / please / right away / right now / sysop / thank you / thanks"""
+)
+MAX_STOP: Final = 9
+"""So many words a message has at most that is taken for a wish to stop."""
 _DECIDE: Final = _list(
     """+1 / -1 / agreed / approve / approve it / approve that / approve this / approved / decline / declined / denied /
     deny / deny it / deny that / deny this / do it / go / go ahead / go for it / heavy_check_mark / i agree /
@@ -84,7 +111,29 @@ def bare(text: str) -> str:
 
 def words_of(text: str) -> Words:
     """Tell what kind of message a text is. No model is asked, so nobody can talk one into anything."""
-    return _KINDS.get(bare(text), Words.WISH)
+    said = bare(text)
+    return _KINDS.get(said) or _stops(said) or Words.WISH
+
+
+def _stops(said: str) -> Words | None:
+    """Look for words to stop within what people put around them; one word more, and it is about something else."""
+    core = _core(re.sub(r"[.!;:]+(?= )", "", said).replace("don't", "do not").replace("dont ", "do not "))
+    if core in _STOP:
+        return Words.STOP
+    named = _STOP_WORK.fullmatch(core)
+    return named and (Words.STOP if named["ours"] else Words.STOP_WORK)
+
+
+def _core(said: str) -> str:
+    words = said.split(" ")[: MAX_STOP + 1]
+    if len(words) > MAX_STOP:
+        return ""
+    for size in (2, 1) * len(words):
+        if " ".join(words[:size]) in _BEFORE:
+            words = words[size:]
+        if " ".join(words[-size:]) in _BEHIND:
+            words = words[:-size]
+    return " ".join(words)
 
 
 def fate(state: RunState | None, waits_for_approval: bool, words: Words) -> Fate:
@@ -96,8 +145,9 @@ def fate(state: RunState | None, waits_for_approval: bool, words: Words) -> Fate
         return Fate.NOTHING
     if words is Words.DECIDE:
         return Fate.REFUSE
-    if words is Words.STOP:
+    idle = state is None or state in (RunState.DONE, RunState.FAILED, RunState.CANCELLED)
+    if words is Words.STOP or (words is Words.STOP_WORK and not idle):
         return Fate.REVOKE if waits_for_approval and state is RunState.WAITING else Fate.STOP
-    if state is None or state in (RunState.DONE, RunState.FAILED, RunState.CANCELLED):
+    if idle:
         return Fate.RUN
     return Fate.LOOK if waits_for_approval else Fate.QUEUE

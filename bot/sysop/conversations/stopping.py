@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sysop.errors import NotAllowed
 from sysop.gate import approvals as life
-from sysop.gate.stopping import stop
+from sysop.gate.stopping import may_stop, stop
 from sysop.model import Actor, Run, RunState
 from sysop.runner.memory import account
 from sysop.store import approvals, conversations, effects, runs
@@ -38,7 +38,7 @@ def stop_all(tx: Tx, talk: Conversation, actor: Actor, roles_of: RolesOf) -> Sto
     An effect under way is never killed midway. Asked again, it changes nothing.
     """
     live = [runs.lock(tx, run.id) for run in conversations.under_way(tx.conn, talk.id)]
-    mine = [run for run in live if not run.over and _may(run, actor, roles_of)]
+    mine = [run for run in live if not run.over and may_stop(run, actor, roles_of(actor.id))]
     told = [_stop(tx, run, actor) for run in mine]
     refused = [run.id for run in live if run not in mine]
     told += _let_go(tx, talk, None if mine and not refused else actor)
@@ -50,10 +50,6 @@ def stop_all(tx: Tx, talk: Conversation, actor: Actor, roles_of: RolesOf) -> Sto
         refused=bool(refused),
         text="\n".join(told) or NOTHING,
     )
-
-
-def _may(run: Run, actor: Actor, roles_of: RolesOf) -> bool:
-    return actor.id in run.requesters or bool(roles_of(actor.id))
 
 
 def _stop(tx: Tx, run: Run, actor: Actor) -> str:

@@ -9,7 +9,8 @@ from functools import partial
 from typing import Any, Final, Literal
 
 from sysop.conversations.fate import GREETINGS, Fate, Words, bare, fate, words_of
-from sysop.conversations.stopping import Stopped, stop_all, withdraw
+from sysop.conversations.stopping import NOTHING, Stopped, stop_all, withdraw
+from sysop.conversations.under_way import HOW, elsewhere, still
 from sysop.errors import InvalidRequest
 from sysop.gate.people import People
 from sysop.model import Actor, Origin, Request, Run
@@ -31,6 +32,7 @@ _NEVER = (
 )
 _NONE = "Nothing here waits for a decision, and words never decide on a change. Say in a sentence what you want."
 _BUSY = f"{LOOKS} questions are being looked into already; ask again once one is answered."
+_LOOKING = "I look into this and change nothing for it."
 _HELLO = "Hello. Say what is wrong, or what I should look at."
 
 
@@ -138,7 +140,7 @@ class Conversations:
             await self._store.write(partial(self._follow_up, id=id))
 
     async def _know(self, message: _Message) -> None:
-        if words_of(message.text) is Words.STOP:
+        if words_of(message.text) in (Words.STOP, Words.STOP_WORK):
             await self._people.refresh((message.actor.id,))
 
     # -- under the conversation's lock ------------------------------------------------------------------------------
@@ -158,9 +160,10 @@ class Conversations:
             assert main is not None
             if said.also:
                 runs.join(tx, main.id, said.also, said.text)
-            return Heard("queued", main.id, f"Heard. {main.id} takes it up as soon as it can.")
+            heard = f"Heard. {main.id} takes it up as soon as it can. {still(tx.conn, main)}"
+            return Heard("queued", main.id, heard)
         if what in (Fate.RUN, Fate.LOOK):
-            return self._ask(tx, talk, said, what)
+            return self._ask(tx, talk, said, what, still(tx.conn, main))
         run = main.id if main is not None and not main.over else None
         conversations.settle(tx, talk.id, [said.ts], "answered", run)
         return self._answer(tx, talk, said, what, main)
@@ -170,29 +173,30 @@ class Conversations:
             raise InvalidRequest(f"{main.id} is under way here; wait for its end, or ask for this in another thread")
         return self._ask(tx, talk, said, Fate.RUN)
 
-    def _ask(self, tx: Tx, talk: Conversation, said: _Message, what: Fate) -> Heard:
+    def _ask(self, tx: Tx, talk: Conversation, said: _Message, what: Fate, beside: str = "") -> Heard:
         looks = what is Fate.LOOK
         if looks and sum(run.read_only for run in conversations.under_way(tx.conn, talk.id)) >= LOOKS:
             conversations.settle(tx, talk.id, [said.ts], "answered", None)
-            return Heard("refused", None, _BUSY)
+            return Heard("refused", None, f"{_BUSY} {beside}".strip())
         run = self._start(tx, talk, said.actor, said.text, read_only=looks, **said.wish)
         if said.also:
             runs.join(tx, run, said.also, said.text)
         conversations.settle(tx, talk.id, [said.ts], "taken", run)
-        return Heard("looking" if looks else "run", run)
+        return Heard("looking", run, f"{_LOOKING} {beside}" if beside else "") if looks else Heard("run", run)
 
     def _answer(self, tx: Tx, talk: Conversation, said: _Message, what: Fate, main: Run | None) -> Heard:
         run = main.id if main is not None and not main.over else None
         if what is Fate.NOTHING:
             return Heard("thanks", None, _HELLO if bare(said.text) in GREETINGS else "")
         if what is Fate.REFUSE:
-            return Heard("refused", run, _NEVER if run and runs.awaited(tx.conn, run) else _NONE)
+            return Heard("refused", run, f"{_NEVER} {HOW}" if run and runs.awaited(tx.conn, run) else _NONE)
         if what is Fate.REVOKE:
             assert main is not None
             done, refused = withdraw(tx, main, said.actor, self._people.roles_of)
             return Heard("revoked" if done else "refused", main.id, "\n".join([*done, *refused]))
         stopped = stop_all(tx, talk, said.actor, self._people.roles_of)
-        return Heard("stopped" if stopped.ended or stopped.stopping else "refused", run, stopped.text)
+        text = stopped.text if stopped.text != NOTHING else f"{NOTHING} {elsewhere(tx.conn, talk, said.actor)}".strip()
+        return Heard("stopped" if stopped.ended or stopped.stopping else "refused", run, text)
 
     def _start(self, tx: Tx, talk: Conversation, actor: Actor, text: str, **wish: Any) -> str:
         request = Request(

@@ -38,7 +38,10 @@ REDRAW_MS = 3000
 """Updates of messages are counted for the whole workspace, and the incident needs them more."""
 _WELL = "customers are well"
 _STORY = "Three real services on this machine. A bad release goes out; Sysop finds it by its alerts."
-_TOLD = "It was broken and repaired. Another story: end this with Ctrl-C and start `sysop dev --seed 2`."
+_TOLD = (
+    "It was broken and repaired. Another story: end this with Ctrl-C, then start"
+    ' `make dev ARGS="--seed 2"` in the checkout, or `sysop dev --seed 2` where Sysop is installed.'
+)
 
 log = logging.getLogger(__name__)
 

@@ -207,7 +207,7 @@ def _problem(approval: Approval, actor: Actor, digest: str | None, roles_of: Rol
     if digest is not None and digest != approval.digest:
         return "this is not what you were shown; look at the approval again"
     if not actor.human:
-        return f"{actor.id} is not known as a person; only people can approve, no guests and no bots"
+        return "this account is not known as a person; only people can approve, no guests and no bots"
     if set(actor.ids) & set(approval.requesters):
         return "who asks for a change cannot approve it"
     if set(actor.ids) & {vote.approver for vote in approval.votes}:

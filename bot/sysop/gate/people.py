@@ -121,6 +121,10 @@ class People:
         """Return the name of the person the settings say a Slack user is."""
         return next((name for name, person in self._current().items() if person.slack == user), None)
 
+    def slack_users(self) -> tuple[str, ...]:
+        """Return the Slack users to whom the settings give a role by name."""
+        return tuple(one.slack for one in self._current().values() if one.slack and one.roles)
+
     def roles_of(self, actor: str) -> frozenset[str]:
         """Return the roles an actor id holds now; only people hold any."""
         account = next((one for one in self._members if one.id == actor), None)

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from sysop.gate.effect import close_open
 from sysop.model import Actor, Run, RunState
 from sysop.store import runs
 from sysop.store.writer import Tx
+
+
+def may_stop(run: Run, actor: Actor, roles: Collection[str]) -> bool:
+    """Tell whether somebody may end a run: who asked for it may, and whoever holds a role now."""
+    return bool(roles) or any(id in run.requesters for id in actor.ids)
 
 
 def stop(tx: Tx, run: Run, actor: Actor, why: str, summary: str) -> bool:

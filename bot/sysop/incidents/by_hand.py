@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from sysop.errors import InvalidRequest
-from sysop.gate.stopping import stop
+from sysop.errors import InvalidRequest, NotAllowed
+from sysop.gate.stopping import may_stop, stop
 from sysop.incidents.moves import SEVERITIES, add, move, triage
 from sysop.inventory import Inventory, nearest
 from sysop.model import Actor, Incident, IncidentState, Request, Run
@@ -35,10 +36,12 @@ class ByHand:
         triage: bool = False,
         note: str = "",
         also: Sequence[str] = (),
+        about: str = "",
     ) -> str:
         """Open an incident because a person says so, and return its id. Raises InvalidRequest for a wrong field.
 
-        `also` are the ids of those whose words the title or the note quotes.
+        `also` are the ids of those whose words the title or the note quotes. `about` names the one thing that it is
+        opened for, a message say: while an incident about it is not over, InvalidRequest names that one.
         """
         self._check(title, severity, services)
 
@@ -46,7 +49,7 @@ class ByHand:
             if not approvals.first_delivery(tx, delivery):
                 return None
             rows.lock(tx)
-            incident = add(tx, title.strip(), severity, services, actor)
+            incident = add(tx, title.strip(), severity, services, actor, _free(tx, about) if about else None)
             if note:
                 tx.audit(rows.chain(incident.id), "incident.noted", actor.id, text=note)
             if triage:
@@ -83,15 +86,35 @@ class ByHand:
     async def resolve(self, incident: str, actor: Actor, reason: str = "") -> None:
         """Close an incident because a person says so, whatever fires still. A new alert opens one of its own.
 
-        What its run still asks people for is not done any more.
+        What its run still asks people for is not done any more. Raises NotAllowed for somebody without a role while
+        an alert fires, or while a run looks into it that somebody else has asked for.
         """
 
         def unit(tx: Tx) -> None:
             rows.lock(tx)
             found = _unresolved(tx, incident)
-            for run in _under_way(tx, found):
+            under_way = _under_way(tx, found)
+            _check_may_resolve(found, under_way, actor)
+            for run in under_way:
                 stop(tx, run, actor, "the incident was resolved", "stopped: a person resolved the incident")
             move(tx, incident, IncidentState.RESOLVED, reason or "closed by a person", actor)
+
+        await self._store.write(unit)
+
+    async def reopen(self, incident: str, actor: Actor) -> None:
+        """Open a resolved incident again whose alerts fire still: they are known, and would open none of their own.
+
+        No run begins by it. Raises InvalidRequest for one that is not resolved or has no firing alert.
+        """
+
+        def unit(tx: Tx) -> None:
+            rows.lock(tx)
+            found = rows.load(tx.conn, incident)
+            if found.state is not IncidentState.RESOLVED:
+                raise InvalidRequest(f"incident {incident} is not resolved")
+            if not found.firing:
+                raise InvalidRequest(f"no alert of {incident} fires any more; a new one opens an incident of its own")
+            move(tx, incident, IncidentState.OPEN, "a person opened it again", actor)
 
         await self._store.write(unit)
 
@@ -127,3 +150,29 @@ def _unresolved(tx: Tx, incident: str) -> Incident:
     if found.state is IncidentState.RESOLVED:
         raise InvalidRequest(f"incident {incident} is resolved already")
     return found
+
+
+def _check_may_resolve(found: Incident, under_way: Sequence[Run], actor: Actor) -> None:
+    """Refuse what would end the work of others. An incident that is quiet may be closed by anybody."""
+    if found.firing and not actor.roles:
+        raise NotAllowed(f"only a person with a role can resolve {found.id} while an alert fires; nothing was done")
+    for run in under_way:
+        if not may_stop(run, actor, actor.roles):
+            raise NotAllowed(
+                f"{run.id} looks into {found.id}: only who asked for it, or a person with a role, can end that;"
+                " nothing was done"
+            )
+
+
+def _free(tx: Tx, about: str) -> str:
+    """Return the id of a new incident about something; the caller keeps others from opening any."""
+    number = 0
+    while found := rows.find(tx.conn, id := _id(about, number)):
+        if found.state is not IncidentState.RESOLVED:
+            raise InvalidRequest(f"this is incident {id} already; it is {found.state}")
+        number += 1
+    return id
+
+
+def _id(about: str, number: int) -> str:
+    return f"inc-{hashlib.sha256(f'{about}#{number}'.encode()).hexdigest()[:20]}"

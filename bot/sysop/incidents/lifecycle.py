@@ -89,6 +89,7 @@ class Lifecycle(ByHand):
         if alert.ends_at is None or alert.ends_at == stored.ends_at:
             return "known"  # a firing that arrives after its end changes nothing
         rows.end_alert(tx, alert)
+        tx.touch(rows.chain(incident))  # also of one that is resolved: what is shown of it tells what fires still
         whole = incidents.get(incident) or rows.load(tx.conn, incident)
         members = tuple(replace(one, ends_at=alert.ends_at) if _same(one, alert) else one for one in whole.alerts)
         incidents[incident] = _settle(tx, replace(whole, alerts=members))
@@ -133,11 +134,10 @@ def _same(one: Alert, other: Alert) -> bool:
 
 def _settle(tx: Tx, incident: Incident) -> Incident:
     """Move an incident to the state its alerts say, and return it so; one that is resolved stays so."""
-    firing = any(alert.firing for alert in incident.alerts)
-    if firing and incident.state is IncidentState.MITIGATED:
+    if incident.firing and incident.state is IncidentState.MITIGATED:
         move(tx, incident.id, IncidentState.OPEN, "an alert fires again")
         return replace(incident, state=IncidentState.OPEN, mitigated_at=None, resolved_at=None)
-    if not firing and incident.state is IncidentState.OPEN:
+    if not incident.firing and incident.state is IncidentState.OPEN:
         move(tx, incident.id, IncidentState.MITIGATED, "no alert fires any more")
         return replace(incident, state=IncidentState.MITIGATED, mitigated_at=tx.now())
     return incident

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from sysop.model import Actor, Incident, IncidentState, Origin, Request, new_id
+from sysop.model import Actor, Incident, IncidentState, Origin, Request, Run, new_id
 from sysop.store import conversations, runs
 from sysop.store import incidents as rows
 from sysop.store.writer import Tx
@@ -14,9 +14,9 @@ ALERTS: Final = Actor("service:alerts")
 SEVERITIES: Final = ("none", "info", "warning", "error", "critical", "page")
 
 
-def add(tx: Tx, title: str, severity: str, services: Sequence[str], actor: Actor) -> Incident:
+def add(tx: Tx, title: str, severity: str, services: Sequence[str], actor: Actor, id: str | None = None) -> Incident:
     """Insert an open incident."""
-    incident, now = new_id("inc"), tx.now()
+    incident, now = id or new_id("inc"), tx.now()
     rows.add(
         tx,
         id=incident,
@@ -65,7 +65,7 @@ def triage(
     request = Request(
         actor=actor,
         origin=origin,
-        place=f"incident:{incident}",
+        place=_place(incident),
         text=text,
         incident=incident,
         conversation=talk.id if talk else None,
@@ -85,3 +85,12 @@ def triage(
         runs.defer(tx, run, "alerts:settle", tx.now() + after_ms)
     tx.touch(rows.chain(incident))
     return run
+
+
+def is_triage(run: Run) -> bool:
+    """Tell whether a run was started to look into an incident; what people say in its thread starts others."""
+    return run.incident is not None and run.place == _place(run.incident)
+
+
+def _place(incident: str) -> str:
+    return f"incident:{incident}"

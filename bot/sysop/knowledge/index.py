@@ -27,10 +27,11 @@ class Broken:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """A runbook that fits, and why."""
+    """A runbook that fits, and why. `confidence` is how well words fit, None where it was not found by words."""
 
     runbook: Runbook
     why: str
+    confidence: float | None = None
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,8 @@ class Index:
         """Return the runbook that answers a question, None where none fits well enough."""
         for hit in self.search(question, 1):
             if hit.confidence >= MIN_CONFIDENCE:
-                return Match(hit.runbook, f"its words fit ({hit.citation}, confidence {hit.confidence:.2f})")
+                why = f"its words fit ({hit.citation}, confidence {hit.confidence:.2f})"
+                return Match(hit.runbook, why, hit.confidence)
         return None
 
     @cached_property

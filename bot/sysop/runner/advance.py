@@ -20,6 +20,7 @@ from sysop.gate.gate import Gate
 from sysop.host import Host
 from sysop.inventory import Inventory
 from sysop.model import ApprovalState, Conclusion, Run, RunState, new_id
+from sysop.runner.bounds import bounded
 from sysop.runner.memory import account
 from sysop.runner.toolbox import RunToolbox
 from sysop.store import approvals, effects, incidents, runs
@@ -162,7 +163,7 @@ class Advance:
         def unit(tx: Tx) -> None:
             runs.hold(tx, run.id, run.fence, even_if_cancelled=True)
             close_open(tx, run.id, "the run has ended")
-            runs.end(tx, run.id, state, asdict(conclusion), RUNNER)
+            runs.end(tx, run.id, state, asdict(bounded(conclusion)), RUNNER)
 
         self._probe("concluded")
         try:

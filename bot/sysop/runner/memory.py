@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from sqlalchemy import Connection
 
-from sysop.extension import Earlier
-from sysop.model import Approval, EffectState, Risk, Run
-from sysop.store import approvals, conversations, effects
+from sysop.extension import Earlier, OpenApproval, OpenIncident, Standing
+from sysop.model import Approval, EffectState, Incident, Risk, Run
+from sysop.store import approvals, conversations, effects, incidents, runs
 from sysop.store.effects import Effect
+
+LISTED = 20
+FURTHER, LATEST = 200, 3
 
 _ENDS = {
     EffectState.INTENT: "not begun",
@@ -25,9 +29,21 @@ def earlier(conn: Connection, run: Run) -> list[Earlier]:
     if run.conversation is None:
         return []
     found = conversations.concluded(conn, run.conversation, run.created_at)
+    if found and all(map(_is_reply, found)):  # many questions must not make us forget what they are about
+        further = conversations.concluded(conn, run.conversation, run.created_at, FURTHER)
+        found = [*[one for one in further if not _is_reply(one)][-LATEST:], *found]
     if run.read_only:
         found += _beside(conn, run, {one.id for one in found})
     return [_earlier(conn, one) for one in found if one.id != run.id]
+
+
+def _is_reply(run: Run) -> bool:
+    return bool(_plan(run).get("reply"))
+
+
+def _plan(run: Run) -> Mapping[str, Any]:
+    plan: Mapping[str, Any] = run.plan.get("fallback") or run.plan
+    return plan
 
 
 def _beside(conn: Connection, run: Run, known: set[str]) -> list[Run]:
@@ -48,7 +64,8 @@ def _earlier(conn: Connection, run: Run) -> Earlier:
         resolved=bool(ending["resolved"]),
         at=run.finished_at or run.created_at,
         changes=changes(effects.of_run(conn, run.id)),
-        runbook=(run.plan.get("fallback") or run.plan).get("runbook"),
+        runbook=_plan(run).get("runbook"),
+        reply=_is_reply(run),
     )
 
 
@@ -57,6 +74,30 @@ def _so_far(conn: Connection, run: Run) -> str:
     asked = [approvals.load(conn, id) for kind, _, id in reasons if kind == "approval"]
     return "; ".join(f"waits until people decide on {wish(a)} ({a.reason or 'no reason given'})" for a in asked) or (
         f"it has not ended, it is {run.state}"
+    )
+
+
+def standing(conn: Connection) -> Standing:
+    """Return what is open now: incidents with the run that works on each, and what people are asked to approve."""
+    found = incidents.listed(conn, open_only=True, limit=LISTED)
+    asked = approvals.listed(conn, pending_only=True, limit=LISTED)
+    return Standing(
+        tuple(_open(conn, incident) for incident in found),
+        tuple(OpenApproval(a.id, a.action, a.target, a.reason or "", a.run) for a in asked),
+    )
+
+
+def _open(conn: Connection, incident: Incident) -> OpenIncident:
+    talk = conversations.of_incident(conn, incident.id)
+    working = (runs.load(conn, id) for id in (talk.run if talk else None, incident.run) if id)
+    return OpenIncident(
+        id=incident.id,
+        title=incident.title,
+        severity=incident.severity,
+        state=str(incident.state),
+        services=incident.services,
+        firing=sum(alert.firing for alert in incident.alerts),
+        run=next((run.id for run in working if not run.over), None),
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from sysop.extension import Earlier, Tool
+from sysop.extension import Earlier, Standing, Tool
 from sysop.gate.gate import Gate
 from sysop.host import Host
 from sysop.inventory import Inventory
@@ -74,6 +74,10 @@ class RunToolbox:
 
             self._run = await self._store.write(unit)
         return before
+
+    async def standing(self) -> Standing:
+        """Return what is open now."""
+        return await self._store.read(memory.standing)
 
     async def heard(self) -> Sequence[Turn]:
         """Return what people have said to this run and it has not taken up yet, in the order it was said."""

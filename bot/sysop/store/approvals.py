@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
-from sysop.errors import InvalidRequest
+from sysop.errors import NoSuch
 from sysop.model import Approval, ApprovalState, Risk, Vote
 from sysop.store import tables as t
 from sysop.store.rows import insert_all_new, insert_new
@@ -30,10 +30,10 @@ def add(tx: Tx, **values: Any) -> None:
 
 
 def load(conn: Connection, approval: str) -> Approval:
-    """Return an approval with its votes. Raises InvalidRequest for an unknown id."""
+    """Return an approval with its votes. Raises NoSuch for an unknown id."""
     row = conn.execute(select(t.approval).where(t.approval.c.id == approval)).first()
     if row is None:
-        raise InvalidRequest(f"there is no approval {approval!r}; see: sysop approvals")
+        raise NoSuch("approval", approval)
     return _approval(conn, row)
 
 
@@ -57,6 +57,21 @@ def listed(conn: Connection, *, pending_only: bool, limit: int = 50) -> list[App
     if pending_only:
         query = query.where(t.approval.c.state == ApprovalState.PENDING)
     return [_approval(conn, row) for row in conn.execute(query)]
+
+
+def undecided(conn: Connection, limit: int = 200) -> list[Approval]:
+    """Return approvals that still wait for people and have time left, the one that runs out first at the head."""
+    now = Tx(conn).now()
+    return sorted(
+        (one for one in listed(conn, pending_only=True, limit=limit) if one.approve_by > now),
+        key=lambda one: (one.approve_by, one.id),
+    )
+
+
+def unused(conn: Connection, limit: int) -> list[Approval]:
+    """Return approvals that people have given and no effect has used yet, newest first."""
+    given = select(t.approval).where(t.approval.c.state == ApprovalState.APPROVED)
+    return [_approval(conn, row) for row in conn.execute(given.order_by(t.approval.c.created_at.desc()).limit(limit))]
 
 
 def open_of_run(conn: Connection, run: str) -> list[Approval]:

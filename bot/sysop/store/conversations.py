@@ -226,6 +226,14 @@ def under_way(conn: Connection, conversation: str) -> list[Run]:
     return [run for run in runs_of(conn, conversation) if not run.over]
 
 
+def live_runs(conn: Connection, surface: str, team: str) -> list[Run]:
+    """Return every run of a workspace's conversations that has not ended, oldest first."""
+    here = (t.conversation.c.surface == surface) & (t.conversation.c.team == team)
+    ids = select(t.run.c.id).join(t.conversation, t.conversation.c.id == t.run.c.conversation)
+    ids = ids.where(here, t.run.c.state.not_in(runs.FINAL)).order_by(t.run.c.created_at, t.run.c.id)
+    return [runs.load(conn, id) for id in conn.scalars(ids).all()]
+
+
 def concluded(conn: Connection, conversation: str, before: int, limit: int = 20) -> list[Run]:
     """Return the runs of a conversation that had ended by a time, oldest first, the newest `limit` of them.
 

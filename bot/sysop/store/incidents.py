@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select, text, update
 
-from sysop.errors import InvalidRequest
+from sysop.errors import NoSuch
 from sysop.model import Alert, Incident, IncidentState
 from sysop.store import tables as t
 from sysop.store.writer import Tx
@@ -27,11 +27,17 @@ def lock(tx: Tx) -> None:
 
 
 def load(conn: Connection, incident: str) -> Incident:
-    """Return an incident with its alerts. Raises InvalidRequest for an unknown id."""
+    """Return an incident with its alerts. Raises NoSuch for an unknown id."""
+    found = find(conn, incident)
+    if found is None:
+        raise NoSuch("incident", incident)
+    return found
+
+
+def find(conn: Connection, incident: str) -> Incident | None:
+    """Return an incident with its alerts, if there is one of this id."""
     row = conn.execute(select(t.incident).where(t.incident.c.id == incident)).first()
-    if row is None:
-        raise InvalidRequest(f"there is no incident {incident!r}; see: sysop incidents")
-    return _incident(conn, row)
+    return _incident(conn, row) if row else None
 
 
 def listed(conn: Connection, *, open_only: bool = False, limit: int = 50) -> list[Incident]:

@@ -24,6 +24,7 @@ MOST_HEADS = 256
 EACH_HEADS = 32
 _ASKS = "approval:%"
 _URGENT = 0
+_ABSENT = "not there: "
 
 ItemKind = Literal["message", "post", "ephemeral", "home", "file"]
 
@@ -266,6 +267,23 @@ def later(tx: Tx, id: int, not_before: int, error: str) -> None:
     _change(tx, id, state="pending", not_before=not_before, error=error)
 
 
+def absent(tx: Tx, id: int, wait_ms: int, error: str, *, doubtful: bool) -> None:
+    """Put a row back that cannot be told where it belongs; `doubtful` if some of it may have been told before.
+
+    It does not count as an attempt: it says nothing about the row, and may go on for days.
+    """
+    state = "unknown" if doubtful else "pending"
+    attempts = case((t.outbox.c.attempts > 0, t.outbox.c.attempts - 1), else_=0)
+    _change(tx, id, state=state, attempts=attempts, not_before=tx.now() + wait_ms, error=f"{_ABSENT}{error}")
+
+
+def waits_in(conn: Connection) -> list[str]:
+    """Return the channels in which rows wait until we are brought there."""
+    rows = select(t.conversation.c.channel).join(t.outbox, t.outbox.c.conversation == t.conversation.c.id).distinct()
+    mine = t.outbox.c.state.in_(OPEN) & t.outbox.c.error.startswith(_ABSENT)
+    return list(conn.scalars(rows.where(mine).order_by(t.conversation.c.channel)))
+
+
 def doubt(tx: Tx, id: int, error: str, wait_ms: int = DOUBT_MS) -> None:
     """Note that a row may have been told: its thread waits until somebody has looked."""
     _change(tx, id, state="unknown", not_before=tx.now() + wait_ms, error=error)
@@ -343,6 +361,12 @@ def rooted(tx: Tx, conversation: str, team: str, ts: str) -> None:
     """Store where the first message of a conversation stands; its workspace may not have been known before."""
     mine = (t.conversation.c.id == conversation) & t.conversation.c.root.is_(None)
     tx.conn.execute(update(t.conversation).where(mine).values(team=team, root=ts))
+
+
+def moved(tx: Tx, conversation: str, channel: str) -> None:
+    """Let a conversation that has not begun anywhere begin in another channel."""
+    mine = (t.conversation.c.id == conversation) & t.conversation.c.root.is_(None)
+    tx.conn.execute(update(t.conversation).where(mine).values(channel=channel))
 
 
 def open_stream(conn: Connection, conversation: str) -> Message | None:

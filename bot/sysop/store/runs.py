@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, insert, literal, or_, select, text, update
 
-from sysop.errors import InvalidRequest, LeaseLost, RunCancelled
+from sysop.errors import LeaseLost, NoSuch, RunCancelled
 from sysop.model import ApprovalState, EffectState, Origin, Request, Run, RunState, new_id
 from sysop.store import mode
 from sysop.store import tables as t
@@ -70,10 +70,10 @@ def _wish(request: Request) -> dict[str, Any]:
 
 
 def load(conn: Connection, run: str) -> Run:
-    """Return a run. Raises InvalidRequest for an unknown id."""
+    """Return a run. Raises NoSuch for an unknown id."""
     row = conn.execute(select(t.run).where(t.run.c.id == run)).first()
     if row is None:
-        raise InvalidRequest(f"there is no run {run!r}; see: sysop runs")
+        raise NoSuch("run", run)
     return _run(row)
 
 

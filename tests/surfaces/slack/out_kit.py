@@ -21,6 +21,7 @@ from sysop.surfaces.slack.blocks import plan as plans
 from sysop.surfaces.slack.blocks.plan import PlanDocument
 from sysop.surfaces.slack.blocks.shown import Shown
 from sysop.surfaces.slack.clients import Clients
+from sysop.surfaces.slack.outbox.absence import Office
 from sysop.surfaces.slack.outbox.calls import Calls
 from sysop.surfaces.slack.outbox.duty import Duty
 from sysop.surfaces.slack.outbox.rates import Rates
@@ -251,13 +252,14 @@ async def sending(
     worker: str = "w1",
     pages: Renderer | None = None,
     timeout: float | None = None,
+    office: Office | None = None,
 ) -> AsyncIterator[Out]:
     """Run a sender. `timeout` is how long it waits for an answer, where that is not as long as always."""
     clients, own = place.clients(), Pages()
     if timeout is not None:
         clients.http._timeout = aiohttp.ClientTimeout(total=timeout)
     await clients.meet()
-    sender = Sender(store, pages or own, Calls(clients, rates or fast_rates()), worker, pace=pace)
+    sender = Sender(store, pages or own, Calls(clients, rates or fast_rates()), worker, pace=pace, office=office)
     await sender.start()
     try:
         yield Out(store, place, own, clients, sender)

@@ -151,10 +151,35 @@ def test_the_answer_begins_with_the_verdict_and_cites() -> None:
         ({"conclusion": {"summary": "x", "escalate": "look at it"}}, "🟡 A person must go on"),
         ({"conclusion": {"summary": "3 services run"}}, "💬 Answered"),
         ({"incident": None}, "✅ Done"),
+        ({"request": {"read_only": True}}, "💬 Answered"),
+        ({"plan": {"reply": True}}, "💬 Answered"),
+        ({"plan": {"degraded": "no model", "fallback": {"reply": True}}}, "💬 Answered"),
+        ({"request": {"action": "lab.append"}, "conclusion": {"summary": "refused"}}, "🔴 Not done"),
+        (
+            {"request": {"action": "a.b"}, "conclusion": {"summary": "x", "claims": [{"text": "t", "evidence": []}]}},
+            "🔴 Did not work",
+        ),
     ],
 )
 def test_each_end_has_its_verdict(changes: dict[str, Any], verdict: str) -> None:
     assert texts(answer(nouns.run(**changes), [], nouns.LINKS).blocks).startswith(verdict)
+
+
+@pytest.mark.parametrize("changes", [{"request": {"action": "lab.append"}}, {"plan": {"reply": True}}])
+def test_what_looked_for_no_cause_speaks_of_none(changes: dict[str, Any]) -> None:
+    found = {
+        "summary": "it is denied",
+        "resolved": False,
+        "cause": "undetermined",
+        "confidence": "high",
+        "basis": "a no",
+    }
+    run = nouns.run(conclusion=found, **changes)
+    seen = texts(answer(run, [], nouns.LINKS).blocks).replace("\n", "")
+    assert "Rests on: a no" in seen
+    assert "undetermined" not in seen
+    long = nouns.run(conclusion={**found, "summary": "s" * 3000}, **changes)
+    assert "undetermined" not in (whole(long) or "undetermined")
 
 
 def test_an_answer_without_the_model_says_so() -> None:

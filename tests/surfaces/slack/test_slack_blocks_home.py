@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from slack_payloads import texts
 from test_slack_blocks_incident import cited
 
-from sysop.model import AuditEntry
+from sysop.model import Approval, AuditEntry
 from sysop.store.mode import Mode
 from sysop.surfaces.slack.blocks import home, listings
 from sysop.surfaces.slack.blocks.home import Desk, PluginState
@@ -152,6 +152,21 @@ def test_the_status_begins_with_whether_all_is_well() -> None:
     assert busy.text == "🟡 Something needs attention"
     assert "release freeze" in texts(busy.blocks)
     assert listings.status(Status(RUNNING, 1, 0, 0), nouns.NAMES, nouns.LINKS).text == "🔴 Something needs attention"
+
+
+@nouns.SOME
+@given(st.lists(nouns.approvals, max_size=20))
+def test_slack_takes_every_status_with_what_waits(waiting: list[Approval]) -> None:
+    payloads.takes(listings.status(Status(RUNNING, 0, 0, len(waiting), (), waiting), nouns.NAMES, nouns.LINKS))
+    payloads.takes(listings.approvals(waiting, nouns.NAMES, nouns.LINKS, "To say yes, write /sysop approve ID"))
+
+
+def test_the_status_names_what_waits_by_its_id_and_counts_the_rest() -> None:
+    one = nouns.approval()
+    shown = listings.status(Status(RUNNING, 0, 0, 3, (), [one]), nouns.NAMES, nouns.LINKS)
+    seen = texts(shown.blocks).replace("\n", "")
+    for words in ("3 approvals waiting", f"{one.action} on {one.target}", one.id, "/sysop approve ID", "… and 2 more"):
+        assert words in seen, words
 
 
 def test_help_lists_what_there_is_and_names_the_word_that_is_none() -> None:

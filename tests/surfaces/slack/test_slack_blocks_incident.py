@@ -92,7 +92,8 @@ def test_the_card_tells_what_is_broken_and_why_alerts_are_together() -> None:
         ({}, True, ["Acknowledge", "Resolve"]),
         ({"acknowledged_by": "person:oncall"}, False, ["Run triage", "Resolve"]),
         ({"state": IncidentState.MITIGATED, "acknowledged_by": "person:oncall"}, True, ["Resolve"]),
-        ({"state": IncidentState.RESOLVED}, False, []),
+        ({"state": IncidentState.RESOLVED}, False, ["Reopen"]),
+        ({"state": IncidentState.RESOLVED, "alerts": (nouns.alert(ends_at=nouns.NOW),)}, False, []),
     ],
 )
 def test_only_buttons_that_make_sense_are_there(changes: dict[str, Any], busy: bool, expected: list[str]) -> None:
@@ -119,6 +120,24 @@ def test_the_end_says_how_long_why_what_and_by_which_evidence() -> None:
     assert "Sysop changed nothing" in texts(
         incident.summary(replace(over, findings=Findings()), nouns.NAMES, nouns.LINKS).blocks
     )
+
+
+def test_one_that_is_resolved_while_alerts_fire_says_so_and_is_not_green() -> None:
+    early = replace(TYPICAL, incident=nouns.incident(state=IncidentState.RESOLVED, resolved_at=nouns.NOW + 65_000))
+    for shown in (card(early), incident.summary(early, nouns.NAMES, nouns.LINKS)):
+        seen = texts(shown.blocks)
+        assert "🟢" not in shown.text + seen
+        assert "🟡 Resolved" in shown.text
+        assert "Resolved after 2 min 5 s, 2 alerts still firing" in seen
+    assert "resolved by hand; 2 alerts still firing" in texts(card(early).blocks)
+
+
+def test_before_it_counts_a_button_says_what_it_means() -> None:
+    _, triage, resolve = incident.buttons(TYPICAL)
+    assert "another person has to approve its changes" in triage["confirm"]["text"]["text"]
+    assert "2 alerts still firing: this takes a person with a role" in resolve["confirm"]["text"]["text"]
+    busy = incident.buttons(replace(TYPICAL, busy=True))[-1]
+    assert "What Sysop has under way for it is stopped." in busy["confirm"]["text"]["text"]
 
 
 def test_an_incident_opened_by_hand_says_by_whom() -> None:

@@ -24,7 +24,7 @@ from sysop.store import conversations, members, runs
 from sysop.store.conversations import Conversation
 from sysop.surfaces.slack import documents, keys, stretches
 from sysop.surfaces.slack.blocks.home import PluginState
-from sysop.surfaces.slack.blocks.plan import PlanDocument
+from sysop.surfaces.slack.blocks.plan import PlanDocument, fallback
 from sysop.surfaces.slack.blocks.shown import Shown
 from sysop.surfaces.slack.links import Links
 from sysop.surfaces.slack.look import Look
@@ -104,6 +104,7 @@ async def desk(url: str, tmp_path: Path) -> AsyncIterator[Desk]:
 
 
 BOB = Actor("person:bob", frozenset({"approver"}), human=True)
+CAT = Actor("person:cat", frozenset({"approver"}), human=True)
 TWO = Calls(
     ("look", "lab.look", {"name": "before"}), ("change", "lab.append", {"name": "web"}), ("after", "lab.look", {})
 )
@@ -143,6 +144,29 @@ async def test_a_card_follows_the_decision_to_its_outcome(desk: Desk) -> None:
     await desk.work()
     assert "It was done, once." in await desk.card(keys.approval(approval.id))
     assert (await desk.run(run)).over
+
+
+async def test_an_approved_card_says_what_a_pause_holds_back_and_until_when(desk: Desk) -> None:
+    await desk.app.service.pause(BOB, "moving <!channel> the database")
+    _, run, approval = await _asked(desk)
+    assert (await desk.answer(approval, CAT)).counted
+    await desk.work()
+    seen = await desk.card(keys.approval(approval.id))
+    for words in ("Changes are paused by ", "<@U0ONCALL>", "the database", "/sysop resume", "approved again"):
+        assert words in seen, words
+    assert "It runs as soon as" not in seen
+    second = await desk.plan(run, 2)
+    assert second.status == "suspended"
+    (said,) = [text for _, text in second.says]
+    assert said.startswith("Changes are paused: moving ")
+    assert "/sysop resume" in said
+    assert "<!channel>" not in said
+    assert "Working on it" not in texts(fallback(second).blocks)
+    await desk.app.service.resume(BOB, "moved")
+    assert "It runs as soon as" in await desk.card(keys.approval(approval.id))
+    await desk.work()
+    assert "It was done, once." in await desk.card(keys.approval(approval.id))
+    assert (await desk.plan(run, 2)).says == ()
 
 
 async def test_a_denied_card_tells_the_reason(desk: Desk) -> None:

@@ -12,10 +12,13 @@ import pytest
 from in_kit import Rig
 
 from sysop.api import Action, Context, Risk, SlashCommand, action, hookimpl
+from sysop.errors import InvalidRequest
 from sysop.model import ApprovalState
-from sysop.store import approvals, audit, mode, runs
+from sysop.store import approvals, audit, conversations, mode, outbox, runs
+from sysop.store.writer import Tx
 from sysop.surfaces.slack import keys
 from sysop.surfaces.slack.consumer import Consumer
+from sysop.surfaces.slack.words import split
 
 
 @action(risk=Risk.READ)
@@ -69,6 +72,18 @@ async def test_status_says_whether_all_is_well(rig: Rig) -> None:
     assert "moving the database" in in_kit.flat(await rig.whispered("Something needs attention"))
 
 
+async def test_status_says_where_sysop_must_be_invited(rig: Rig) -> None:
+    def unit(tx: Tx) -> None:
+        place = {"surface": "slack", "team": rig.workspace.team_id, "channel": "C0NOTHERE", "root": None, "owner": ""}
+        talk = conversations.create(tx, **place, title="An incident")
+        row = outbox.post(tx, talk, {"text": "fire"})
+        outbox.absent(tx, row, 600_000, "chat.postMessage: not_in_channel", doubtful=False)
+
+    await rig.store.write(unit)
+    await rig.command("/sysop status")
+    assert "I am not in C0NOTHERE: invite me" in in_kit.flat(await rig.whispered("Something needs attention"))
+
+
 async def test_an_answer_is_seen_by_who_asked_alone(rig: Rig) -> None:
     await rig.command("/sysop status")
     await rig.whispered("All is quiet")
@@ -112,6 +127,53 @@ async def test_run_goes_through_the_gate_and_asks_for_what_is_missing(rig: Rig) 
     assert (second.action, json.loads(second.args)) == ("lab.wipe", {"name": "x", "count": 3, "ratio": 1})
 
 
+async def test_whoever_approves_by_command_is_told_of_a_pause(rig_socket: Rig) -> None:
+    await rig_socket.command("/sysop run lab.append name=x")
+    approval = await rig_socket.approval()
+    await rig_socket.command("/sysop pause a freeze", user="on-call")
+    await rig_socket.whispered("Changes are paused", user="on-call")
+    await rig_socket.command(f"/sysop approve {approval.id}", user="lead")
+    seen = in_kit.flat(await rig_socket.whispered("Your yes counts", user="lead"))
+    assert "It was asked for lab.append on thing:x." in seen
+    assert "Changes are paused (a freeze): it runs after /sysop resume." in seen
+
+
+async def test_an_apostrophe_inside_a_word_is_no_quote(rig_socket: Rig) -> None:
+    await rig_socket.command("/sysop run lab.append name=don’t")
+    await rig_socket.whispered("On it")
+    assert json.loads((await rig_socket.approval()).args) == {"name": "don't"}
+
+
+@pytest.mark.parametrize(
+    ("typed", "words"),
+    [
+        ("a reason=don't b=can't", ["a", "reason=don't", "b=can't"]),
+        ('a reason="I don\'t \\" know" b', ["a", "reason=I don't \" know", "b"]),
+        ("a reason='two words' 'b c'", ["a", "reason=two words", "b c"]),
+        (r"a\ b it\'s", ["a b", "it's"]),
+        ("“two words” l’eau", ["two words", "l'eau"]),
+        ("", []),
+    ],
+)
+def test_words_are_split_as_people_mean_them(typed: str, words: list[str]) -> None:
+    assert split(typed) == words
+
+
+@pytest.mark.parametrize(
+    ("typed", "told"),
+    [
+        ("a reason='tis b", "in reason='tis; write reason=\"'tis\""),
+        ("a 'tis b", "in 'tis; write \"'tis\""),
+        ("a=don't b=\"x y", 'in b="x; close it'),
+        ("a b\\", "a backslash stands at the end"),
+    ],
+)
+def test_an_open_quote_is_told_by_its_word(typed: str, told: str) -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        split(typed)
+    assert told in str(refused.value)
+
+
 async def test_run_without_anything_lets_you_choose(rig: Rig) -> None:
     await rig.command("/sysop run")
     view = await rig.view(callback="form.choose")
@@ -130,7 +192,8 @@ CANNOT_BE = [
     ("run lab.append name=x name=y", "'name' is given twice"),
     ("run lab.wipe name=x count:=three", "count: what stands behind := must be JSON"),
     ("run lab.wipe name=x count=three", "count"),
-    ('run lab.append name="x', "a quote is opened and never closed"),
+    ('run lab.append name="x', 'a quote is opened and never closed, in name="x; close it, or leave it out'),
+    ("run lab.append name=users' x", "a quote is opened and never closed, in name=users'; write name=\"users'\""),
     ("run lab.append name=password=hunter22222", "looks like a credential"),
     ("approve", "write /sysop approve ID"),
     ("approve apr-nothing", "there is no approval"),

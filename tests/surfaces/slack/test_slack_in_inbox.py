@@ -64,6 +64,18 @@ async def intake_of(store: Store) -> AsyncIterator[Intake]:
     await clients.close()
 
 
+@pytest.mark.parametrize("subtype", ["me_message", "thread_broadcast", "file_share"])
+async def test_whatever_people_write_to_us_is_kept_and_what_happens_to_it_later_is_not(
+    store: Store, subtype: str
+) -> None:
+    async with intake_of(store) as intake:
+        for number, kind in enumerate((subtype, "message_changed", "message_deleted")):
+            body = event(f"Ev{number}", type="message", channel="D1", channel_type="im", subtype=kind)
+            it = incoming.parse(body)
+            assert it is not None
+            assert await intake.keep(it, None) == (kind == subtype)
+
+
 # -- a dead database -------------------------------------------------------------------------------------------------
 
 

@@ -17,7 +17,7 @@ from sysop.model import ApprovalState, RunState
 from sysop.store import approvals, audit, conversations, incidents, members, runs
 from sysop.store import tables as t
 from sysop.store.conversations import Conversation
-from sysop.surfaces.slack import keys
+from sysop.surfaces.slack import keys, project
 
 
 @pytest.fixture(params=[("sqlite", "socket"), ("postgres", "http")], ids=["socket", "http"])
@@ -80,6 +80,53 @@ async def test_a_mention_inside_somebody_elses_thread_answers_there(rig: Rig) ->
     talk = await talk_at(rig, root)
     (turn,) = await said(rig, talk)
     assert turn.text == "can you look?"
+    await rig.whispered("only what names me", thread=root)
+
+
+async def test_in_a_thread_of_people_only_what_names_us_is_heard(rig: Rig) -> None:
+    root = await rig.say("anyone for lunch?", user="lead")
+    await rig.say(f"{me(rig)} what is checkout?", thread_ts=root, user="on-call")
+    talk = await talk_at(rig, root)
+    await rig.say(f"<@{rig.workspace.users['requester']}> can you get the menu?", thread_ts=root, user="lead")
+    await rig.say("sure, pizza at 12", thread_ts=root)
+    await rig.say(f"{me(rig)} and payments?", thread_ts=root, user="on-call")
+    turns = await said(rig, talk, 2)
+    assert [turn.text for turn in turns] == ["what is checkout?", "and payments?"]
+    await rig.settled(2)
+    assert (await rig.inbox()) == {"done": 2}, "what people say to each other is not even written down"
+
+
+async def test_in_a_thread_of_people_stop_needs_no_name_while_something_is_under_way(socket: Rig) -> None:
+    root = await socket.say("anyone for lunch?", user="lead")
+    await socket.say(f"{me(socket)} why is checkout slow?", thread_ts=root)
+    talk = await talk_at(socket, root)
+
+    async def ended() -> bool:
+        return not await socket.store.read(lambda conn: conversations.under_way(conn, talk.id))
+
+    await in_kit.until(ended, "the end")
+    await socket.say("stop it", thread_ts=root)
+    await socket.say(f"{me(socket)} again", thread_ts=root)
+    assert [turn.text for turn in await said(socket, talk, 2)] == ["why is checkout slow?", "again"]
+    assert await socket.settled(2) == {"done": 2}, "nothing was under way"
+
+
+async def test_what_is_said_to_somebody_else_is_not_heard_in_a_thread_of_ours(rig: Rig) -> None:
+    ts = await rig.say(f"{me(rig)} why is checkout slow?")
+    talk = await talk_at(rig, ts)
+    lead = f"<@{rig.workspace.users['lead']}>"
+    await rig.say(f"{lead} have you seen this?", thread_ts=ts)
+    await rig.say(f"{lead} look what {me(rig)} says", thread_ts=ts)
+    await rig.say("and the gateway?", thread_ts=ts)
+    turns = await said(rig, talk, 3)
+    assert [turn.text.partition("look what")[1] for turn in turns] == ["", "look what", ""], "it names us as well"
+
+
+async def test_a_reply_that_is_shown_in_the_channel_as_well_is_heard(rig: Rig) -> None:
+    ts = await rig.say(f"{me(rig)} why is checkout slow?")
+    talk = await talk_at(rig, ts)
+    await rig.say("it is the gateway, too", thread_ts=ts, reply_broadcast=True)
+    assert [turn.text for turn in await said(rig, talk, 2)][1:] == ["it is the gateway, too"]
 
 
 async def test_a_reply_in_a_thread_of_ours_is_heard_and_all_else_is_dropped_unread(rig: Rig) -> None:
@@ -119,7 +166,7 @@ async def test_prompts_are_offered_above_the_messages(rig: Rig) -> None:
         state = await rig.see("state")
         return next(one for one in state["channels"] if one["id"] == channel)["prompts"]
 
-    assert "My approvals" in json.dumps(await in_kit.until(offered, "prompts"))
+    assert "Open approvals" in json.dumps(await in_kit.until(offered, "prompts"))
 
 
 async def test_a_name_alone_is_answered_with_what_to_say(socket: Rig) -> None:
@@ -344,6 +391,16 @@ async def test_a_message_is_triaged_as_a_quotation(rig: Rig) -> None:
     assert incident.title.startswith("Checkout is down.")
 
 
+async def test_a_message_that_two_people_triage_is_one_incident(rig: Rig) -> None:
+    ts = await rig.say("Checkout is down", user="lead")
+    await rig.did("shortcut", "requester", callback_id="triage_message", channel="general", message_ts=ts)
+    await rig.whispered("is open")
+    await rig.did("shortcut", "on-call", callback_id="triage_message", channel="general", message_ts=ts)
+    (incident,) = await rig.store.read(incidents.listed)
+    await rig.whispered(f"this is incident {incident.id} already", user="on-call")
+    assert len(await rig.store.read(incidents.listed)) == 1
+
+
 async def test_without_a_channel_of_incidents_a_message_is_triaged_in_its_thread(
     request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
@@ -395,6 +452,48 @@ async def test_an_approval_in_the_home_can_be_decided_there(socket: Rig) -> None
     await state_of(socket, approval.id, ApprovalState.CONSUMED)
 
 
+async def test_a_click_in_the_home_is_told_and_the_home_follows_at_once(
+    socket: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(project, "HOME_DELAY_MS", 3_600_000)  # only what comes at once comes within this test
+    await asked(socket, "a")
+    first = await socket.approval()
+    await asked(socket, "b")
+    second = await socket.approval(2)
+    await socket.did("open_home", "lead")
+
+    async def home() -> Any:
+        return (await socket.see("state", "lead"))["home"] or {}
+
+    def block(view: Any, id: str) -> str | None:
+        ids = [str(one.get("block_id")) for one in view.get("blocks", ())]
+        return next((one for one in ids if one.startswith(f"approval:{id}:")), None)
+
+    async def gone(id: str) -> Any:
+        return not block(await home(), id)
+
+    async def offers() -> Any:
+        view = await home()
+        return view if block(view, first.id) and block(view, second.id) else None
+
+    view = await in_kit.until(offers, "both approvals")
+    press = {"view_id": view["id"], "action_id": "approval.approve", "block_id": block(view, first.id)}
+    await socket.did("view_action", "lead", **press)
+    await in_kit.until(lambda: gone(first.id), "a Home without what was answered")
+    mine = (await socket.did("open_dm", "lead"))["channel"]
+
+    async def told() -> Any:
+        return "Your yes counts" in str(await socket.messages(mine, "lead"))
+
+    await in_kit.until(told, "a word on it")
+    view = await home()
+    press = {"view_id": view["id"], "action_id": "approval.deny", "block_id": block(view, second.id)}
+    await socket.did("view_action", "lead", **press)
+    form = await socket.view("lead", "approval.deny")
+    await socket.did("view_submit", "lead", view_id=form["id"], state={"reason": {"text": {"value": "no"}}})
+    await in_kit.until(lambda: gone(second.id), "a Home without what was denied")
+
+
 async def test_what_is_asked_in_the_home_is_answered_in_messages(socket: Rig) -> None:
     await socket.did("open_home", "lead")
 
@@ -413,6 +512,75 @@ async def test_what_is_asked_in_the_home_is_answered_in_messages(socket: Rig) ->
     talk = await socket.store.read(lambda conn: conversations.of_run(conn, run.id))
     assert talk is not None
     assert talk.channel.startswith("D")
+
+
+async def test_a_message_that_is_changed_while_it_is_worked_on_is_not_read_again_and_its_writer_hears_so(
+    request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    async with in_kit.started(request, tmp_path, ("sqlite", "socket"), running=False) as rig:
+        ts = await rig.say(f"{me(rig)} why is checkout slow?")
+        talk = await talk_at(rig, ts)
+        chat = await rig.say("just chatting")
+        await rig.did("edit", channel="general", ts=chat, text="stop")
+        await rig.did("edit", channel="general", ts=ts, text="stop")
+        await rig.whispered("I go by what this one said at first")
+        assert [turn.text for turn in await said(rig, talk)] == ["why is checkout slow?"]
+        assert await rig.settled(2) == {"done": 2}, "what people change among themselves is not even written down"
+
+
+async def test_what_is_typed_into_a_form_is_kept_as_it_was_typed(socket: Rig) -> None:
+    typed = "is &lt;b&gt; or <https://evil.example|x> &amp; so on right?"
+    await socket.command("/sysop ask")
+    form = await socket.view("requester", "form.ask")
+    await socket.did("view_submit", view_id=form["id"], state={"ask": {"text": {"value": typed}}})
+
+    async def begun() -> Any:
+        return await socket.store.read(runs.newest)
+
+    (run,) = await in_kit.until(begun, "a run")
+    assert run.text == typed
+    talk = await socket.store.read(lambda conn: conversations.of_run(conn, run.id))
+    assert talk is not None
+    assert talk.title == typed
+
+
+async def test_a_stop_that_is_refused_leaves_the_thread_at_work(socket: Rig) -> None:
+    await asked(socket, "a")
+    approval = await socket.approval()
+    talk = await socket.store.read(lambda conn: conversations.of_run(conn, approval.run))
+    assert talk is not None
+    place = {"channel": talk.channel, "thread_ts": str(talk.root)}
+
+    async def status() -> str:
+        found = (await socket.see("state"))["sessions"]
+        return next((str(one["status"]) for one in found if one["thread_ts"] == talk.root), "")
+
+    async def suspended() -> bool:
+        return await status() == "suspended"
+
+    await in_kit.until(suspended, "a thread that waits for people")
+    await socket.did("stop", "guest", **place)
+    await socket.whispered("only who asked", user="guest", thread=talk.root)
+    await socket.settled(2)
+    assert await status() == "suspended"
+    assert (await socket.approval()).state is ApprovalState.PENDING
+
+
+async def test_a_stop_that_is_refused_leaves_work_that_does_not_wait_for_people_in_process(
+    request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    async with in_kit.started(request, tmp_path, ("sqlite", "socket"), running=False) as rig:
+        ts = await rig.say(f"{me(rig)} why is checkout slow?")
+        await talk_at(rig, ts)
+
+        async def works() -> bool:
+            found = (await rig.see("state"))["sessions"]
+            return [one["status"] for one in found if one["thread_ts"] == ts] == ["processing"]
+
+        await in_kit.until(works, "a thread at work")
+        await rig.did("stop", "guest", channel="general", thread_ts=ts)
+        await rig.whispered("only who asked", user="guest", thread=ts)
+        assert await works()
 
 
 async def test_stop_stops_and_a_title_is_kept(socket: Rig) -> None:

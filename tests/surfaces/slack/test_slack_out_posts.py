@@ -124,7 +124,7 @@ async def test_a_channel_that_cannot_be_told_is_given_up_and_its_owner_hears_of_
     owner = f"slack:{out.place.team}.{out.place.user()}"
     await out.store.write(lambda tx: kit.member(tx, owner))
     talk = await out.talk(owner=owner)
-    await out.place.fault("chat.postMessage", "error", error="not_in_channel")
+    await out.place.fault("chat.postMessage", "error", error="restricted_action")
     dead = await out.say(talk, "lost")
     await out.say(talk, "and this goes on")
     await out.quiet()

@@ -230,6 +230,19 @@ async def test_a_decision_is_shown_on_the_card_first_and_the_work_goes_on_in_a_n
     assert keys == [f"approval:{approval.id}", f"plan:{approval.run}#2"]
 
 
+async def test_a_card_that_waits_to_be_used_changes_with_a_pause(bot: Attack) -> None:
+    approval = await bot.ask("append")
+    await bot.ask("append", args={"name": "other"})
+    await bot.vote(approval)
+    for switch in (bot.app.service.pause, bot.app.service.resume):
+        await all_sent(bot)
+        before = [key for _, key in await rows(bot)]
+        await switch(BOB, "maintenance")
+        after = [key for _, key in await rows(bot)]
+        assert len(after) == len(before) + 1, "and not the card of what nobody has approved"
+        assert after.count(f"approval:{approval.id}") == before.count(f"approval:{approval.id}") + 1
+
+
 async def test_a_plan_that_is_a_mere_message_is_brought_to_its_end_by_the_decision(bot: Attack) -> None:
     approval = await bot.ask("append")
     await all_sent(bot)

@@ -41,7 +41,7 @@ async def test_approvals_do_not_wait_behind_the_cards_of_a_storm(store: Store) -
             await kit.until(lambda: _both(place), "both cards stand")
             told = await posts(place)
             before = told[: max(told.index("approval:apr-1"), told.index("approval:apr-2"))]
-            assert len([text for text in before if text.startswith("incident:")]) <= STORM // 3
+            assert len([text for text in before if text.startswith("incident:")]) <= STORM // 2
 
 
 async def _both(place: Place) -> bool:
@@ -62,7 +62,7 @@ async def test_an_approval_overtakes_plans_that_wait_for_their_turn_already(stor
             await store.write(lambda tx: thread(tx, place, pages, "general", "approval:apr-1"))
             before = len(await posts(place))
             await kit.until(lambda: _asked(place), "the card stands")
-            assert (await posts(place)).index("approval:apr-1") - before <= STORM // 3
+            assert (await posts(place)).index("approval:apr-1") - before <= STORM // 2
 
 
 async def _so_many(place: Place, count: int) -> bool:

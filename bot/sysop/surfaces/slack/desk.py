@@ -6,13 +6,13 @@ import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
+from typing import Any, Final
 
 from slack_bolt.context.ack.async_ack import AsyncAck
 from slack_bolt.context.async_context import AsyncBoltContext
 
 from sysop.conversations import Conversations
-from sysop.errors import CallError, InvalidRequest, RunbookError
+from sysop.errors import CallError, InvalidRequest, NoSuch, RunbookError
 from sysop.host import Host
 from sysop.incidents.lifecycle import Lifecycle
 from sysop.inventory import Inventory
@@ -35,6 +35,12 @@ SURFACE = "slack"
 OUTSIDE = "Only members of this workspace can ask Sysop for something."
 ONLY_MEMBERS = "Only full members of this workspace can do that; guests can ask, and look at /sysop status."
 ONLY_ROLES = "Only people who hold a role of Sysop's can see that; an operator gives roles in the settings."
+
+_LISTED: Final = {
+    "approval": "; /sysop approve lists those that wait",
+    "incident": "; /sysop incident lists the open ones",
+}
+"""Where ids are listed here, by what they name."""
 
 Keep = Callable[[Incoming, str | None], Awaitable[bool]]
 """Writes a delivery into the inbox; False when it was there."""
@@ -120,6 +126,8 @@ async def answer(desk: Desk, it: Incoming, work: Work, need: Need | NeedOf, atte
     """Do the work of one delivery and tell the person what there is to tell."""
     try:
         said = await _done(desk, it, work, need, attempt)
+    except NoSuch as unknown:
+        said = notice(f"{unknown.bare}{_LISTED.get(unknown.kind, '')}")
     except (InvalidRequest, CallError, RunbookError) as refused:
         said = notice(str(refused))
     except SlackUnavailable as away:

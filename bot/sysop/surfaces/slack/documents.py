@@ -10,7 +10,7 @@ from sysop.errors import InvalidRequest
 from sysop.model import Approval, ApprovalState, Incident, Run
 from sysop.store import approvals, conversations, effects, incidents, mode, runs
 from sysop.store.members import Member
-from sysop.surfaces.slack import keys, reads
+from sysop.surfaces.slack import keys, reads, seconds
 from sysop.surfaces.slack.blocks import approval as approval_card
 from sysop.surfaces.slack.blocks import home as home_view
 from sysop.surfaces.slack.blocks import incident as incident_card
@@ -35,7 +35,7 @@ def document(conn: Connection, key: str, now: int, look: Look) -> Document | Non
             case "incident":
                 return _incident(conn, incidents.load(conn, wanted.id), look)
             case "approval":
-                return _approval(conn, approvals.load(conn, wanted.id), now, look)
+                return _approval(conn, approvals.load(conn, wanted.id), now, look, second=wanted.stretch > 1)
             case "plan":
                 return stretch(conn, runs.load(conn, wanted.id), wanted.stretch, look)
             case _:
@@ -48,7 +48,8 @@ def _root(conn: Connection, id: str, look: Look) -> Shown:
     talk = conversations.load(conn, id)
     said = conversations.turns(conn, id)
     text = said[0].text if said else ""
-    return root_message.root(talk.owner, talk.title, text, talk.run, names(conn, talk.team), look.links)
+    about = (talk.owner, talk.title, text, talk.run)
+    return root_message.root(*about, names(conn, talk.team), look.links, asks=seconds.holds(id))
 
 
 def _incident(conn: Connection, incident: Incident, look: Look) -> Shown:
@@ -69,6 +70,7 @@ def approval_of(conn: Connection, approval: Approval, look: Look) -> Card:
     fact = reads.closed(conn, approval)
     effect = effects.find(conn, approval.run, approval.call)
     ran = effect is not None and effect.approval == approval.id
+    switch = mode.read(conn)
     return Card(
         approval,
         approvers=tuple(who for who in look.holding(approval.roles) if who not in approval.requesters),
@@ -76,12 +78,14 @@ def approval_of(conn: Connection, approval: Approval, look: Look) -> Card:
         evidence=_evidence(conn, runs.load(conn, approval.run), look),
         closed=(fact.actor, fact.at) if fact else None,
         outcome=effect.outcome() if effect is not None and ran else None,
+        paused=switch if switch.paused else None,
     )
 
 
-def _approval(conn: Connection, approval: Approval, now: int, look: Look) -> Shown:
+def _approval(conn: Connection, approval: Approval, now: int, look: Look, *, second: bool) -> Shown:
     """Return the card. One whose time is over counts no vote any more, whether or not its row says so yet."""
-    talk = conversations.of_run(conn, approval.run)
+    there = seconds.thread(approval.run)
+    talk = conversations.load(conn, there) if second else conversations.of_run(conn, approval.run)
     card = approval_of(conn, approval, look)
     if approval.state is ApprovalState.PENDING and now >= approval.approve_by:
         over = replace(approval, state=ApprovalState.EXPIRED, closed_reason="nobody answered in time")

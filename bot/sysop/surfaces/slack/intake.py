@@ -13,10 +13,10 @@ from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_bolt.response import BoltResponse
 
 from sysop.errors import StoreError
-from sysop.store import conversations
 from sysop.store.inbox import Letter
 from sysop.store.store import Store
 from sysop.surfaces.refusals import Refusals
+from sysop.surfaces.slack import hearing
 from sysop.surfaces.slack import incoming as edge
 from sysop.surfaces.slack.clients import Clients
 from sysop.surfaces.slack.incoming import Incoming
@@ -26,7 +26,7 @@ LIMIT_S = 2.0
 """Slack waits three seconds for an answer; ours is on its way before."""
 NOTHING_WAS_RUN = "Nothing was run: Sysop cannot reach its database. Try again in a moment."
 NOTHING_YET = "Sysop's database does not answer. If nothing appears within a minute, nothing was run."
-_SPOKEN = (None, "", "file_share")
+_SPOKEN = (*hearing.SUBTYPES, "")
 
 Opener = Callable[[Incoming], Awaitable[None] | None]
 """Returns the opening of the form a delivery asks for, None for most, which ask for none."""
@@ -125,6 +125,7 @@ class Intake(AsyncMiddleware):
         return bool(fresh)
 
     async def _put(self, it: Incoming, signature: str | None) -> bool | None:
+        it = hearing.as_written(it)
         if not await self._ours(it):
             return None
         fresh = await self._letters.put(Letter(it.key, it.kind, it.body, signature, it.lane))
@@ -133,19 +134,21 @@ class Intake(AsyncMiddleware):
         return fresh
 
     async def _ours(self, it: Incoming) -> bool:
-        """Tell whether to read on: of what people say in channels, only threads that are conversations of ours."""
+        """Tell whether to read on: of what people say in channels, only what is said to us."""
         event, ours = it.event, self._clients.if_known(it.team)
         if it.kind != "event" or it.name not in ("message", "app_mention"):
             return True
+        if event.get("subtype") == hearing.CHANGED and it.user and not event.get("bot_id"):
+            return await self._store.read(lambda conn: hearing.outdated(conn, it))
         if event.get("bot_id") or event.get("subtype") not in _SPOKEN or (ours and it.user == ours.identity.user):
             return False
-        if it.name == "app_mention" or event.get("channel_type") == "im":
+        if it.name == "app_mention" or hearing.direct(it):
             return True
-        if not event.get("thread_ts"):
+        if not event.get("thread_ts") or (ours and hearing.to_others(it, ours.identity.user)):
             return False
         if ours and event.get("parent_user_id") == ours.identity.user:
             return True  # perhaps a thread whose root was posted this moment
-        return await self._store.read(lambda conn: conversations.at(conn, it.team, it.channel, it.thread)) is not None
+        return bool(await self._store.read(lambda conn: hearing.heard(conn, it)))
 
     def _refuse(self, it: Incoming, failed: NotKept) -> BoltResponse:
         """Answer so that Slack sends an event again, and so that a person knows what became of a wish."""

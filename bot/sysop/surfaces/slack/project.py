@@ -21,7 +21,7 @@ from sysop.store import approvals, conversations, incidents, members, outbox, ru
 from sysop.store import tables as t
 from sysop.store.conversations import Conversation
 from sysop.store.writer import Savepoint, Tx, refused
-from sysop.surfaces.slack import keys
+from sysop.surfaces.slack import held, keys, seconds
 from sysop.surfaces.slack.blocks import answer
 from sysop.surfaces.slack.blocks.incident import Moment, entry
 from sysop.surfaces.slack.blocks.shown import Shown
@@ -76,6 +76,8 @@ class Projector:
         for kind, id in nouns:
             if kind.startswith("run-") and not id:
                 _apart(tx, f"run {kind} cannot be told", partial(self._run, tx, kind))
+        if _mode_changed(tx):
+            _apart(tx, "cards that a pause holds back cannot be told", partial(held.mark, tx))
         if any(kind in ("incident", "approval") for kind, _ in nouns) or _mode_changed(tx):
             _apart(tx, "pages cannot be brought up to date", partial(_homes, tx))
 
@@ -112,9 +114,12 @@ class Projector:
         return talk
 
     def _begin(self, tx: Tx, title: str, *, owner: str, incident: str | None = None) -> Conversation:
-        place: dict[str, Any] = {"surface": SURFACE, "team": self._team, "channel": self._channel, "root": None}
+        place: dict[str, Any] = {**self._place(), "root": None}
         about: dict[str, Any] = {"owner": owner, "title": one_line(title, _TITLE), "incident": incident}
         return conversations.ensure(tx, new_id("conv"), **place, **about)  # somebody may be asking about it right now
+
+    def _place(self) -> dict[str, Any]:
+        return {"surface": SURFACE, "team": self._team, "channel": self._channel}
 
     def _joined(self, tx: Tx, talk: Conversation, id: str, entries: list[AuditEntry]) -> None:
         """Say that more alerts have joined; one line for all that came since the last one."""
@@ -159,6 +164,7 @@ class Projector:
             order = [key, *_posted_before(tx, approval.run, stretch), *plans]
         for one in order:
             outbox.mark(tx, talk, one)
+        seconds.ask(tx, talk, approval, self._place())
 
     def _begin_approval(self, tx: Tx, approval: Approval) -> Conversation | None:
         """Begin a conversation for a run that nobody began in Slack, since people must be asked somewhere."""
@@ -187,8 +193,9 @@ class Projector:
             return
         if talk.root is None and talk.incident is None and not outbox.known(tx.conn, keys.root(talk.id)):
             outbox.mark(tx, talk, keys.root(talk.id))
-        for card in _used(tx, id):
-            outbox.mark(tx, talk, card)
+        for used in _used(tx, id):
+            outbox.mark(tx, talk, keys.approval(used))
+            seconds.again(tx, used, id)
         outbox.mark(tx, talk, keys.plan(id, current(tx.conn, id)))
         run = runs.load(tx.conn, id)
         if any(one.kind == "run.finished" and one.chain == runs.chain(id) for one in tx.entries):
@@ -242,12 +249,12 @@ def _posted_before(tx: Tx, run: str, stretch: int) -> Iterator[str]:
 
 
 def _used(tx: Tx, run: str) -> Iterator[str]:
-    """Yield the cards of approvals whose effect has come to something in this unit, which they say."""
+    """Yield the approvals whose effect has come to something in this unit, which their cards say."""
     ended = [one for one in tx.entries if one.chain == runs.chain(run) and one.kind in _COMES_TO]
     for call in dict.fromkeys(str(json.loads(one.body)["call"]) for one in ended):
         approval = approvals.newest_for(tx.conn, run, call)
         if approval is not None and approval.state is ApprovalState.CONSUMED:
-            yield keys.approval(approval.id)
+            yield approval.id
 
 
 def _joined_since(tx: Tx, id: str, tag: str) -> int | None:

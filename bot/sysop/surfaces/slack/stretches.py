@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from sysop.errors import InvalidRequest
 from sysop.model import Approval, Run, RunState
-from sysop.store import conversations, effects, incidents, members, runs
+from sysop.store import conversations, effects, incidents, members, mode, runs
 from sysop.surfaces.slack import reads
 from sysop.surfaces.slack.blocks import plan
 from sysop.surfaces.slack.blocks.answer import answer
@@ -56,7 +56,7 @@ def stretch(conn: Connection, run: Run, number: int, look: Look) -> PlanDocument
     return PlanDocument(
         title=bare(one_line(_title(conn, run), 100)),
         entries=plan.entries(_work(conn, run, span, asked, last and status == "processing", look), look.links),
-        says=_says(conn, run, span, look),
+        says=(*_says(conn, run, span, look), *(_held(conn, run, look) if last else ())),
         status=status,
         ended=not last or run.over,
         answer=answer(run, _cited(run, look), look.links) if last and run.over else None,
@@ -111,6 +111,14 @@ def _says(conn: Connection, run: Run, span: _Span, look: Look) -> tuple[tuple[st
     """Return what was said, without the beginnings of steps: those are tasks."""
     said = [(id, text) for id, text, at in runs.said(conn, run.id) if span.holds(at) and not id.endswith(_START)]
     return tuple((id, markdown(text, look.links, MAX_SAID)) for id, text in said if text.strip())
+
+
+def _held(conn: Connection, run: Run, look: Look) -> Iterator[tuple[str, str]]:
+    """Yield that a pause holds the run back. One id a pause: a stream says each once, and cannot take it back."""
+    pause = mode.read(conn)
+    if run.state is RunState.WAITING and pause.paused and "pause" in (run.waiting_for or "").split():
+        why = one_line(pause.reason, 300) or "no reason given"
+        yield f"pause.{pause.at}", markdown(f"Changes are paused: {why}. This goes on after /sysop resume.", look.links)
 
 
 def _recipient(conn: Connection, run: Run, talk: conversations.Conversation | None) -> tuple[str, str] | None:

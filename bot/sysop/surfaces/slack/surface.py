@@ -36,6 +36,7 @@ from sysop.surfaces.slack.incoming import Incoming
 from sysop.surfaces.slack.installations import Oauth
 from sysop.surfaces.slack.intake import Intake
 from sysop.surfaces.slack.look import Look
+from sysop.surfaces.slack.outbox.absence import Office
 from sysop.surfaces.slack.outbox.calls import Calls
 from sysop.surfaces.slack.outbox.rates import Rates
 from sysop.surfaces.slack.outbox.sender import Sender
@@ -216,6 +217,7 @@ class SlackSurface:
             Calls(clients, Rates(times=parts.times)),
             "slack" if parts.store.embedded else worker,
             pace=Pace().hurried(parts.times),
+            office=Office(settings.channel or "", parts.people.slack_users),
         )
         transport = self._transport(bolt, clients, refusals)
         return _Running(clients, directory, intake, consumer, sender, transport, answers, oauth, bolt)

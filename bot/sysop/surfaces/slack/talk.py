@@ -9,24 +9,28 @@ from typing import Any, Final
 from sysop.conversations import Begun
 from sysop.errors import InvalidRequest
 from sysop.store import conversations
+from sysop.surfaces.slack import hearing
 from sysop.surfaces.slack.answers import notice
 from sysop.surfaces.slack.blocks.shown import Shown
 from sysop.surfaces.slack.desk import SURFACE, Asking, Desk
 from sysop.surfaces.slack.incoming import words
 from sysop.surfaces.slack.text import one_line
-from sysop.surfaces.slack.words import plain
 
 MAX_TITLE: Final = 150
 REDACTED: Final = "[redacted"
 IN_CHANNEL: Final = "On it. The answer comes in a thread here; run {run}."
 IN_MESSAGES: Final = "On it. The answer comes in your messages with Sysop; run {run}."
+AMONG_PEOPLE: Final = "Here I answer only what names me, and “stop”; the rest of this thread is left to people."
 IN_THREAD: Final = "On it, in the thread of that message; run {run}."
 
 
 async def begin(desk: Desk, asking: Asking, text: str, *, channel: str) -> Shown | None:
-    """Begin a conversation with a root message of our own, and say where the answer comes."""
+    """Begin a conversation with a root message of our own, and say where the answer comes.
+
+    The text is what was typed, without Slack's escapes: forms deliver it so.
+    """
     channel, where = await _place(desk, asking, channel)
-    return told(await _begin(desk, asking, plain(text), channel=channel, root=None), where)
+    return told(await _begin(desk, asking, text, channel=channel, root=None), where)
 
 
 async def call(desk: Desk, asking: Asking, action: str, args: Mapping[str, Any], *, channel: str) -> Shown | None:
@@ -58,11 +62,13 @@ async def hear(desk: Desk, asking: Asking, text: str) -> Shown | None:
     """Take up what somebody said to us: as the beginning of a conversation, or as a turn of one."""
     it, ts = asking.it, words(asking.it.event.get("ts"))
     found = await desk.store.read(lambda conn: conversations.at(conn, it.team, it.channel, it.thread))
-    if found is None:
-        heard = (await _begin(desk, asking, text, channel=it.channel, root=it.thread, ts=ts)).heard
-    else:
+    if found is not None:
         heard = await desk.conversations.hear(found.id, ts, asking.actor, text)
-    return notice(heard.text, desk.links) if heard.text else None
+        return notice(heard.text, desk.links) if heard.text else None
+    heard = (await _begin(desk, asking, text, channel=it.channel, root=it.thread, ts=ts)).heard
+    how = AMONG_PEOPLE if heard.run and it.thread != ts and not hearing.direct(it) else ""
+    said = f"{heard.text} {how}".strip()
+    return notice(said, desk.links) if said else None
 
 
 async def _begin(desk: Desk, asking: Asking, text: str, *, channel: str, title: str = "", **more: Any) -> Begun:
@@ -80,9 +86,10 @@ async def _begin(desk: Desk, asking: Asking, text: str, *, channel: str, title: 
 
 def told(begun: Begun, where: str) -> Shown | None:
     """Return what to tell about a conversation that was begun, or why it was not."""
-    if begun.heard.text or begun.run is None:
-        return notice(begun.heard.text) if begun.heard.text else None
-    return notice(where.format(run=begun.run))
+    heard = begun.heard
+    if begun.run is not None and (heard.kind == "looking" or not heard.text):
+        return notice(f"{where.format(run=begun.run)} {heard.text}".strip())
+    return notice(heard.text) if heard.text else None
 
 
 async def _place(desk: Desk, asking: Asking, channel: str) -> tuple[str, str]:
@@ -99,4 +106,4 @@ async def _place(desk: Desk, asking: Asking, channel: str) -> tuple[str, str]:
 
 def title_of(text: str) -> str:
     """Return the first words of a wish."""
-    return one_line(plain(text), MAX_TITLE) or "a request"
+    return one_line(text, MAX_TITLE) or "a request"

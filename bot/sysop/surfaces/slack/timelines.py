@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from sqlalchemy import Connection
 
+from sysop.incidents.moves import is_triage
 from sysop.model import ApprovalState, EffectState, Incident, Risk, Run
 from sysop.store import audit, conversations, effects, incidents, runs
 from sysop.store.effects import Effect
@@ -42,8 +43,9 @@ _ANSWERS: Final = {
 
 def incident_view(conn: Connection, incident: Incident, look: Look) -> View:
     """Return an incident with all that its card says."""
-    made = _runs(conn, incident)
-    changes = {run.id: [row for row in effects.of_run(conn, run.id) if _is_change(row)] for run in made}
+    talked = [run for run in _runs(conn, incident) if not run.read_only]
+    changes = {run.id: [row for row in effects.of_run(conn, run.id) if _is_change(row)] for run in talked}
+    made = [run for run in talked if is_triage(run) or changes[run.id] or reads.of_run(conn, run.id)][-MOST_RUNS:]
     moments = [*_own(conn, incident), *[moment for run in made for moment in _of_run(conn, run, changes[run.id])]]
     current = next((run for run in made if run.id == incident.run), None)
     return View(
@@ -51,19 +53,19 @@ def incident_view(conn: Connection, incident: Incident, look: Look) -> View:
         owner=_owner(incident, look),
         runbook=_runbook(incident, made, look),
         timeline=tuple(sorted(moments, key=lambda moment: moment.at)),
-        findings=_findings(made, [row for run in made for row in changes[run.id]]),
+        findings=_findings(made, talked, [row for run in made for row in changes[run.id]]),
         busy=current is not None and not current.over,
         changes=audit.count(conn, incidents.chain(incident.id)),
     )
 
 
 def _runs(conn: Connection, incident: Incident) -> list[Run]:
-    """Return the newest runs about an incident, oldest first."""
+    """Return the runs about an incident, oldest first."""
     talk = conversations.of_incident(conn, incident.id)
     found = conversations.runs_of(conn, talk.id) if talk else []
     known = {run.id for run in found}
     first = [runs.load(conn, incident.run)] if incident.run and incident.run not in known else []
-    return sorted([*first, *found], key=lambda run: run.created_at)[-MOST_RUNS:]
+    return sorted([*first, *found], key=lambda run: run.created_at)
 
 
 def _is_change(row: Effect) -> bool:
@@ -88,7 +90,7 @@ def _person(actor: str) -> str | None:
 
 def _of_run(conn: Connection, run: Run, changes: Sequence[Effect]) -> list[Moment]:
     asked_by = next((who for who in run.requesters if not who.startswith(("service:", "os:"))), None)
-    found = [Moment(run.created_at, "asked for triage" if asked_by else "triage begins", asked_by)]
+    found = [Moment(run.created_at, _begins(run, asked_by), asked_by)]
     found += [_change(row) for row in changes]
     for approval in reads.of_run(conn, run.id):
         call = call_text(approval.action, approval.target, approval.args)
@@ -101,8 +103,15 @@ def _of_run(conn: Connection, run: Run, changes: Sequence[Effect]) -> list[Momen
                 )
             )
     if run.finished_at is not None:
-        found.append(Moment(run.finished_at, f"triage ended: {(run.conclusion or {}).get('summary') or run.state}"))
+        what = "triage" if is_triage(run) else "what was asked for"
+        found.append(Moment(run.finished_at, f"{what} ended: {(run.conclusion or {}).get('summary') or run.state}"))
     return found
+
+
+def _begins(run: Run, asked_by: str | None) -> str:
+    if not is_triage(run):
+        return f"asked: {run.text or run.request.get('action') or 'for something'}"
+    return "asked for triage" if asked_by else "triage begins"
 
 
 def _change(row: Effect) -> Moment:
@@ -126,14 +135,20 @@ def _runbook(incident: Incident, made: Sequence[Run], look: Look) -> Cited | Non
     return look.cited(match.runbook.path) if match else None
 
 
-def _findings(made: Sequence[Run], changes: Sequence[Effect]) -> Findings:
-    ended = [run.conclusion for run in made if run.conclusion]
-    last = ended[-1] if ended else {}
-    cause = str(last.get("cause") or "")
+def _findings(made: Sequence[Run], talked: Sequence[Run], changes: Sequence[Effect]) -> Findings:
+    """Return what the newest run found that knows a cause; an answer in the thread comes after what worked on it."""
+    worked = [run.conclusion for run in reversed(made) if run.conclusion]
+    answers = [run.conclusion for run in reversed(talked) if run.conclusion and run not in made]
+    last = next((one for one in (*worked, *answers) if _cause(one)), worked[0] if worked else {})
     cited = [str(one) for claim in last.get("claims") or () for one in claim.get("evidence") or ()]
     evidence = dict.fromkeys([*(row.outcome().evidence for row in changes), *cited])
     return Findings(
-        cause="" if cause == "undetermined" else cause,
+        cause=_cause(last),
         done=tuple(_change(row).text for row in changes if row.state is not EffectState.FAILED),
         evidence=tuple(evidence),
     )
+
+
+def _cause(conclusion: Mapping[str, Any]) -> str:
+    cause = str(conclusion.get("cause") or "")
+    return "" if cause == "undetermined" else cause

@@ -18,6 +18,8 @@ from sysop.model import Call
 _MENTION = re.compile(r"<([@#!])([A-Za-z0-9^]+)(?:\|[@#]?([^<>]*))?>")
 _QUOTES = str.maketrans({"“": '"', "”": '"', "„": '"', "‘": "'", "’": "'"})
 """What keyboards of phones make of quotes."""
+_QUOTED = re.compile(r"""\"(?:\\.|[^"\\])*\"|(?<!\w)'[^']*'|\\.|(?<=\w)'(?=\w)""", re.DOTALL)
+"""A whole quotation, an escaped character, or an apostrophe inside a word."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +54,26 @@ def wish(host: Host, inventory: Inventory, text: str) -> Wish | None:
 
 
 def split(text: str) -> list[str]:
-    """Return words, quoted ones together. Raises InvalidRequest for a quote that is never closed."""
+    """Return words, quoted ones together; an apostrophe inside a word is no quote. Raises InvalidRequest."""
+    typed = plain(text).translate(_QUOTES)
     try:
-        return shlex.split(plain(text).translate(_QUOTES))
+        return shlex.split(_QUOTED.sub(lambda found: "\\'" if found[0] == "'" else found[0], typed))
     except ValueError:
-        raise InvalidRequest("a quote is opened and never closed") from None
+        raise InvalidRequest(_open_quote(typed)) from None
+
+
+def _open_quote(typed: str) -> str:
+    """Return which word opens a quote that is never closed, and how it can be written."""
+    left = _QUOTED.sub(lambda found: "_" * len(found[0]), typed)
+    quote = re.search("[\"']", left)
+    if quote is None:
+        return "a backslash stands at the end, with nothing behind it"
+    begin = max((found.end() for found in re.finditer(r"\s", left[: quote.start()])), default=0)
+    word = typed[begin:].split(maxsplit=1)[0]
+    key, equals, value = word.partition("=")
+    fixed = f'{key}{equals}"{value}"' if equals else f'"{word}"'
+    fix = f"write {fixed}" if quote[0] == "'" else "close it, or leave it out"
+    return f"a quote is opened and never closed, in {word}; {fix}"
 
 
 def _pairs(typed: list[str]) -> dict[str, Any]:
@@ -88,10 +105,9 @@ def plain(text: str) -> str:
 
 
 def without_mention(text: str, user: str) -> str:
-    """Return what was said to us, without our own name in front or behind."""
-    return plain(
-        re.sub(rf"^\s*<@{re.escape(user)}(?:\|[^>]*)?>[\s:,]*|\s*<@{re.escape(user)}(?:\|[^>]*)?>\s*$", "", text)
-    )
+    """Return what was said to us, without our own name wherever it stands."""
+    ours = rf"<@{re.escape(user)}(?:\|[^>]*)?>"
+    return plain(re.sub(rf"^\s*{ours}[\s:,]*|[\s,]*{ours}(?=\s*[?!.])|\s*{ours}", "", text))
 
 
 def id_and_reason(text: str) -> tuple[str, str]:

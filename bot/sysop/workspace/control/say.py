@@ -33,6 +33,8 @@ async def message(desk: Desk, body: Json) -> Json:
     said.blocks = [rich_text(world, words)] if words else []
     if files:
         said.subtype, said.files = "file_share", [file.as_slack(world.base_url) for file in files]
+    if said.thread_ts is not None and body.get("reply_broadcast"):
+        said.broadcast, said.subtype = True, "thread_broadcast"
     if isinstance(body.get("app_context"), dict):
         said.app_context = body["app_context"]
     channel.read[user.id] = said.ts

@@ -18,10 +18,11 @@ def register(app: AsyncApp, desk: Desk) -> None:
 
 
 async def approve(desk: Desk, asking: Asking) -> Shown | None:
-    """Vote yes; the card shows that a vote counts, whoever lost is told why."""
+    """Vote yes. The card shows that it counts, and whoever lost is told why; a Home has no card, both are told."""
     approval = await votes.on_card(desk, asking.it)
     counted = await votes.cast(desk, asking, approval.id, True, digest=approval.digest)
-    return None if counted.counted else await votes.told(desk, asking, approval.id, counted, True)
+    at_card = asking.it.view.get("type") != "home"
+    return None if counted.counted and at_card else await votes.told(desk, asking, approval.id, counted, True)
 
 
 async def deny(desk: Desk, asking: Asking) -> Shown | None:

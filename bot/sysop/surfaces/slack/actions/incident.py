@@ -15,10 +15,11 @@ from sysop.surfaces.slack.incoming import Incoming, table, words
 
 
 def register(app: AsyncApp, desk: Desk) -> None:
-    """Listen to the three buttons."""
+    """Listen to the buttons."""
     app.action(card.ACKNOWLEDGE)(listener(desk, acknowledge, Need.MEMBER))
     app.action(card.TRIAGE)(listener(desk, triage, Need.MEMBER))
     app.action(card.RESOLVE)(listener(desk, resolve, Need.MEMBER))
+    app.action(card.REOPEN)(listener(desk, reopen, Need.MEMBER))
 
 
 async def _on_card(desk: Desk, it: Incoming) -> str:
@@ -38,9 +39,14 @@ async def acknowledge(desk: Desk, asking: Asking) -> None:
 async def triage(desk: Desk, asking: Asking) -> Shown:
     """Start a run that looks into the incident."""
     run = await desk.lifecycle.triage(await _on_card(desk, asking.it), asking.actor)
-    return notice(f"On it: run {run}.")
+    return notice(f"On it: run {run}. You are one of those who ask for it: another person has to approve its changes.")
 
 
 async def resolve(desk: Desk, asking: Asking) -> None:
     """Close the incident; its card shows it."""
     await desk.lifecycle.resolve(await _on_card(desk, asking.it), asking.actor, "closed in Slack")
+
+
+async def reopen(desk: Desk, asking: Asking) -> None:
+    """Open a resolved incident again whose alerts fire still; its card shows it."""
+    await desk.lifecycle.reopen(await _on_card(desk, asking.it), asking.actor)

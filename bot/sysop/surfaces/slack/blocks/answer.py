@@ -29,7 +29,7 @@ def answer(run: Run, sources: Sequence[Cited], links: Links) -> Shown:
     return shown(
         f"{mark} {word}: {mrkdwn(one_line(summary, 400), links)}",
         rich(section(styled(f"{mark} {word}", "bold")), section(*said(summary, links, MAX_SUMMARY))),
-        _cause(found, links),
+        _cause(run, found, links),
         _claims(found, links),
         _listed("Proposed", found.get("proposed"), links),
         _listed("Not checked", found.get("not_checked"), links),
@@ -49,12 +49,18 @@ def whole(run: Run) -> str | None:
     pieces = [
         f"# {_verdict(run, found)[1]}: {run.id}",
         str(found.get("summary") or ""),
-        f"Cause: {found.get('cause') or 'undetermined'} ({found.get('confidence') or 'low'} confidence)",
+        _written_cause(run, found),
         *_written("What shows it", claims),
         *_written("Proposed", lists["proposed"]),
         *_written("Not checked", lists["not_checked"]),
     ]
-    return readable("\n\n".join(pieces)) + "\n"
+    return readable("\n\n".join(filter(None, pieces))) + "\n"
+
+
+def _written_cause(run: Run, found: Mapping[str, Any]) -> str:
+    if not _looks_for_a_cause(run, found):
+        return ""
+    return f"Cause: {found.get('cause') or 'undetermined'} ({found.get('confidence') or 'low'} confidence)"
 
 
 def _written(title: str, texts: Sequence[Any]) -> list[str]:
@@ -66,15 +72,33 @@ def _verdict(run: Run, found: Mapping[str, Any]) -> tuple[str, str]:
         return "⏹", "Stopped"
     if run.state is RunState.FAILED:
         return "🔴", "Failed"
+    if run.request.get("action") and not found.get("resolved"):
+        return "🔴", "Did not work" if found.get("claims") else "Not done"
+    if found.get("resolved") and _only_told(run):
+        return "💬", "Answered"
     if found.get("resolved"):
         return "✅", "Resolved" if run.incident else "Done"
     return ("🟡", "A person must go on") if found.get("escalate") else ("💬", "Answered")
 
 
-def _cause(found: Mapping[str, Any], links: Links) -> Block | None:
+def _only_told(run: Run) -> bool:
+    """Tell whether a run only answered: what it says is resolved, an earlier run has done."""
+    return run.read_only or bool((run.plan.get("fallback") or run.plan).get("reply"))
+
+
+def _looks_for_a_cause(run: Run, found: Mapping[str, Any]) -> bool:
+    """Tell whether to speak of a cause: where one was found, or where a run had to find one and could not."""
+    if found.get("cause") not in (None, "", "undetermined"):
+        return True
+    return not run.request.get("action") and not _only_told(run)
+
+
+def _cause(run: Run, found: Mapping[str, Any], links: Links) -> Block | None:
     cause, basis = str(found.get("cause") or ""), str(found.get("basis") or "")
     if cause in ("", "undetermined") and not basis:
         return None
+    if not _looks_for_a_cause(run, found):
+        return rich(section(styled("Rests on: ", "bold"), *said(one_line(basis, 400), links)))
     confidence = str(found.get("confidence") or "low")
     why = [styled(f" ({one_line(confidence, 20)} confidence"), *_because(basis, links), styled(")")]
     return rich(section(styled("Cause: ", "bold"), *said(one_line(cause or "undetermined", 600), links), *why))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from sysop.model import Approval, Outcome
+from sysop.store.mode import Mode
 from sysop.surfaces.slack.blocks.calls import arguments_text
 from sysop.surfaces.slack.links import Links
 from sysop.surfaces.slack.rich import Element, preformatted, said, section, styled
@@ -22,6 +23,7 @@ class Card:
     """An approval with what a card says beside it. `outcome` is what its call came to, `closed` by whom and when.
 
     `approvers` are the actors who may decide, `rule` is the policy rule that asks, `evidence` (text, address) pairs.
+    `paused` is the pause that holds every change back right now.
     """
 
     approval: Approval
@@ -30,6 +32,7 @@ class Card:
     evidence: Sequence[tuple[str, str]] = ()
     closed: tuple[str, int] | None = None
     outcome: Outcome | None = None
+    paused: Mode | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from sysop.surfaces.slack.text import duration, mrkdwn, one_line, times, word
 ACKNOWLEDGE: Final = "incident.acknowledge"
 TRIAGE: Final = "incident.triage"
 RESOLVE: Final = "incident.resolve"
+REOPEN: Final = "incident.reopen"
 MOST_ALERTS: Final = 8
 MOST_SERVICES: Final = 8
 MOST_MOMENTS: Final = 10
@@ -72,7 +73,7 @@ class View:
 def card(view: View, names: Names, links: Links) -> Shown:
     """Return the card as it must look now."""
     i = view.incident
-    title = f"{_MARKS[i.state]} {i.state.capitalize()} · {i.title}"
+    title = f"{_mark(i)} {i.state.capitalize()} · {i.title}"
     ended = i.state is IncidentState.RESOLVED
     return shown(
         mrkdwn(one_line(f"{title} · {i.severity}", 400), links),
@@ -89,13 +90,26 @@ def card(view: View, names: Names, links: Links) -> Shown:
     )
 
 
+def _early(incident: Incident) -> bool:
+    """Tell whether an incident was resolved while alerts of it fired that fire still."""
+    return incident.state is IncidentState.RESOLVED and incident.firing > 0
+
+
+def _mark(incident: Incident) -> str:
+    return "🟡" if _early(incident) else _MARKS[incident.state]
+
+
+def _firing(incident: Incident) -> str:
+    return f"{times(incident.firing, 'alert')} still firing"
+
+
 def _facts(view: View, names: Names, links: Links) -> list[tuple[str, str]]:
     i = view.incident
     services = [word(name) or mrkdwn(one_line(name, 40), links) for name in i.services[:MOST_SERVICES]]
     more = f" and {len(i.services) - MOST_SERVICES} more" if len(i.services) > MOST_SERVICES else ""
     seen = names.mrkdwn(i.acknowledged_by) if i.acknowledged_by else "nobody yet"
     return [
-        ("State", _MEANS[i.state]),
+        ("State", f"resolved by hand; {_firing(i)}" if _early(i) else _MEANS[i.state]),
         ("Severity", mrkdwn(one_line(i.severity, 60), links)),
         ("Services", (", ".join(services) + more) or "none named"),
         ("Owner", mrkdwn(one_line(view.owner, 120), links) or "nobody named"),
@@ -105,8 +119,7 @@ def _facts(view: View, names: Names, links: Links) -> list[tuple[str, str]]:
 
 
 def _alerts_title(incident: Incident) -> str:
-    firing = sum(alert.firing for alert in incident.alerts)
-    return f"{times(len(incident.alerts), 'alert')}, {firing} firing"
+    return f"{times(len(incident.alerts), 'alert')}, {incident.firing} firing"
 
 
 def _alerts(incident: Incident, links: Links) -> list[list[Element]]:
@@ -158,7 +171,8 @@ def _ending(view: View, links: Links) -> list[Block]:
 
 
 def _took(incident: Incident) -> str:
-    return f"Resolved after {duration((incident.resolved_at or incident.opened_at) - incident.opened_at)}"
+    took = duration((incident.resolved_at or incident.opened_at) - incident.opened_at)
+    return f"Resolved after {took}" + (f", {_firing(incident)}" if _early(incident) else "")
 
 
 def _found(view: View, links: Links) -> list[Element | None]:
@@ -187,22 +201,37 @@ def buttons(view: View) -> list[Block]:
     """Return the buttons that make sense in this state."""
     i = view.incident
     if i.state is IncidentState.RESOLVED:
-        return []
+        return [parts.button("Reopen", REOPEN, i.id)] if _early(i) else []
     found = [] if i.acknowledged_by else [parts.button("Acknowledge", ACKNOWLEDGE, i.id, "primary")]
     if not view.busy:
-        found.append(parts.button("Run triage", TRIAGE, i.id))
-    firing = sum(alert.firing for alert in i.alerts)
-    ask = f"{times(firing, 'alert')} still firing; it opens again when one comes anew." if firing else "No alert fires."
-    confirm = parts.confirm("Resolve this incident?", ask, "Resolve", "danger" if firing else "primary")
+        found.append(parts.button("Run triage", TRIAGE, i.id, None, _TRIAGE))
+    confirm = parts.confirm("Resolve this incident?", _ask(view), "Resolve", "danger" if i.firing else "primary")
     return [*found, parts.button("Resolve", RESOLVE, i.id, None, confirm)]
+
+
+_TRIAGE: Final = parts.confirm(
+    "Run the triage?",
+    "You will count as one of those who ask for what comes of it: another person has to approve its changes.",
+    "Run triage",
+)
+
+
+def _ask(view: View) -> str:
+    stops = " What Sysop has under way for it is stopped." if view.busy else ""
+    if not view.incident.firing:
+        return f"No alert fires.{stops}"
+    return (
+        f"{_firing(view.incident)}: this takes a person with a role. Only alerts that come anew open another incident;"
+        f" this one can be opened again by hand.{stops}"
+    )
 
 
 def summary(view: View, names: Names, links: Links) -> Shown:
     """Return the last message of an incident's thread."""
     i = view.incident
     return shown(
-        f"🟢 {_took(i)}: {mrkdwn(one_line(i.title, 300), links)}",
-        parts.header(f"🟢 {_took(i)}"),
+        f"{_mark(i)} {_took(i)}: {mrkdwn(one_line(i.title, 300), links)}",
+        parts.header(f"{_mark(i)} {_took(i)}"),
         rich(*_found(view, links)),
         parts.context([f"incident `{i.id}`", *([f"run `{i.run}`"] if i.run else [])]),
     )

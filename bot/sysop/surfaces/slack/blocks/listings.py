@@ -15,7 +15,7 @@ from sysop.surfaces.slack.blocks.names import Names
 from sysop.surfaces.slack.blocks.shown import Shown, shown
 from sysop.surfaces.slack.links import Links
 from sysop.surfaces.slack.rich import Element, bullets, date, link, rich, said, section, styled
-from sysop.surfaces.slack.text import one_line, times
+from sysop.surfaces.slack.text import mrkdwn, one_line, times
 
 MOST: Final = 12
 _TOLD: Final = frozenset(
@@ -43,13 +43,14 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """The state of things in numbers."""
+    """The state of things in numbers; `waiting` are those approvals that are listed with their ids."""
 
     mode: Mode
     incidents: int
     runs: int
     approvals: int
     broken: Sequence[str] = ()
+    waiting: Sequence[Approval] = ()
 
 
 def _list(title: str, lines: Sequence[Line], total: int, nothing: str, most: int = MOST) -> Shown:
@@ -74,7 +75,17 @@ def status(it: Status, names: Names, links: Links) -> Shown:
         lines.append([styled("changes are paused by "), names.element(it.mode.by), styled(": "), *why])
     if it.broken:
         lines.append([styled(f"not working: {', '.join(one_line(name, 40) for name in it.broken[:10])}")])
-    return shown(verdict, rich(section(styled(verdict, "bold")), bullets(lines)))
+    which = _waiting(it, names, links) if it.waiting else []
+    return shown(verdict, rich(section(styled(verdict, "bold")), bullets(lines), *which))
+
+
+def _waiting(it: Status, names: Names, links: Links) -> list[Element]:
+    lines = approval_lines(it.waiting, names, links)
+    more = it.approvals - len(lines)
+    rest = [[styled(f"… and {more} more", "italic")]] if more > 0 else []
+    title = section(styled("Waiting for a decision, by /sysop approve ID or /sysop deny ID", "bold"))
+    listed = bullets([*lines, *rest])
+    return [title, listed] if listed else []
 
 
 def incident_lines(found: Sequence[Incident], most: int, links: Links) -> list[Line]:
@@ -99,15 +110,22 @@ def incidents(found: Sequence[Incident], links: Links) -> Shown:
     return _list(times(len(found), "incident"), lines, len(lines), "No incident is open.", MOST + 1)
 
 
-def approvals(found: Sequence[Approval], names: Names, links: Links) -> Shown:
-    """Return approvals that wait, with the id to decide by."""
+def approval_lines(found: Sequence[Approval], names: Names, links: Links) -> list[Line]:
+    """Return approvals one a line, as many as there is room for, each with the id to decide by."""
     lines: list[Line] = []
     for one in found[:MOST]:
         what = said(one_line(f"{one.action} on {one.target}", 200), links)
         votes = f" · {one.risk} · {sum(vote.approve for vote in one.votes)} of {one.count} votes · asked for by "
         until = [styled(" · expires "), date(one.approve_by), styled(" ")]
         lines.append([*what, styled(votes), *names.elements(one.requesters), *until, styled(one.id, "code")])
-    return _list(f"{times(len(found), 'approval')} waiting", lines, len(found), "Nothing waits for an approval.")
+    return lines
+
+
+def approvals(found: Sequence[Approval], names: Names, links: Links, hint: str = "") -> Shown:
+    """Return approvals that wait, with the id to decide by; `hint` says how."""
+    lines, title = approval_lines(found, names, links), f"{times(len(found), 'approval')} waiting"
+    told = _list(title, lines, len(found), "Nothing waits for an approval.", MOST + 1)
+    return shown(told.text, *told.blocks, parts.context([mrkdwn(hint, links)])) if hint else told
 
 
 def runs(found: Sequence[Run], links: Links) -> Shown:

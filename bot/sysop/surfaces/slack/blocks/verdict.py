@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from sysop.model import ApprovalState, EffectState, Outcome
+from sysop.store.mode import Mode
 from sysop.surfaces.slack.blocks import bound, parts
 from sysop.surfaces.slack.blocks.bound import Card
 from sysop.surfaces.slack.blocks.names import Names
@@ -43,7 +44,7 @@ def card(it: Card, names: Names, links: Links) -> Shown:
         rich(
             section(*_decision(it, names)),
             bullets(_voices(it, names, links)),
-            section(*_outcome(it, links)),
+            section(*_outcome(it, names, links)),
         ),
         rich(section(styled("Asked for by ", "bold"), *_asked(it, names)), *bound.odd(a), bound.arguments(a)),
         parts.context([*bound.ids(it), f"votes {sum(vote.approve for vote in a.votes)} of {a.count}"]),
@@ -76,12 +77,24 @@ def _voices(it: Card, names: Names, links: Links) -> list[list[Element]]:
     return found
 
 
-def _outcome(it: Card, links: Links) -> list[Element]:
+def _outcome(it: Card, names: Names, links: Links) -> list[Element]:
     if it.approval.state not in _YES:
         why = it.approval.closed_reason or ""
         because = [styled(" Reason: "), *said(one_line(why, 500), links)] if why.strip() else []
         return [styled("It was not run and cannot be run with this approval."), *because]
-    return _ran(it.outcome, links) if it.outcome else [styled("It runs as soon as the run goes on.")]
+    if it.outcome:
+        return _ran(it.outcome, links)
+    return _held(it.paused, it, names, links) if it.paused else [styled("It runs as soon as the run goes on.")]
+
+
+def _held(pause: Mode, it: Card, names: Names, links: Links) -> list[Element]:
+    """Return why nothing happens yet: an approval does not lift a pause, and is not kept for ever."""
+    who = [styled(" by "), names.element(pause.by)] if pause.by else []
+    why = said(one_line(pause.reason, 300), links) if pause.reason.strip() else [styled("no reason given")]
+    until = it.approval.execute_by
+    last = [styled(" before "), date(until), styled("; after that it must be approved again")] if until else []
+    then = [styled(". It runs after "), styled("/sysop resume", "code"), *last, styled(".")]
+    return [styled("⏸ Changes are paused", "bold"), *who, styled(": "), *why, *then]
 
 
 def _ran(outcome: Outcome, links: Links) -> list[Element]:

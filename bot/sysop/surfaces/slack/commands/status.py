@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from sqlalchemy import Connection
 
-from sysop.store import approvals, incidents, mode, runs
+from sysop.store import approvals, incidents, mode, outbox, runs
 from sysop.surfaces.slack.blocks import listings
 from sysop.surfaces.slack.blocks.listings import Status
 from sysop.surfaces.slack.blocks.shown import Shown
 from sysop.surfaces.slack.commands.command import Command
 from sysop.surfaces.slack.desk import Asking, Desk, Need
+
+MOST = 5
 
 
 async def status(desk: Desk, asking: Asking) -> Shown:
@@ -17,9 +19,11 @@ async def status(desk: Desk, asking: Asking) -> Shown:
     broken = [loaded.name for loaded in desk.host.report if loaded.problem]
 
     def read(conn: Connection) -> Status:
+        silent = [f"I am not in {channel}: invite me" for channel in outbox.waits_in(conn)]
         under_way = sum(not run.over for run in runs.newest(conn, 200))
         found = len(incidents.unresolved(conn))
-        return Status(mode.read(conn), found, under_way, approvals.waiting(conn), broken)
+        waits = approvals.undecided(conn) if asking.actor.human else []  # ids help nobody whose vote does not count
+        return Status(mode.read(conn), found, under_way, approvals.waiting(conn), [*broken, *silent], waits[:MOST])
 
     return listings.status(await desk.store.read(read), await desk.names(asking.it.team), desk.links)
 

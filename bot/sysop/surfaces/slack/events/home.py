@@ -18,9 +18,10 @@ from sysop.surfaces.slack.directory import member_id
 
 OPENED: Final = "app_home_opened"
 MOVED: Final = "app_context_changed"
+# Only what is answered without a model, too, and what changes nothing.
 PROMPTS: Final[Sequence[Mapping[str, str]]] = (
     {"title": "What is broken?", "message": "What is broken right now?"},
-    {"title": "My approvals", "message": "Show my open approvals"},
+    {"title": "Open approvals", "message": "Show the open approvals"},
 )
 
 log = logging.getLogger(__name__)

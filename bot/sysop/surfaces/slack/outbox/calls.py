@@ -50,6 +50,15 @@ class Calls:
         except SlackUnavailable as away:
             raise CallFailed(rates.TEST, Kind.LATER, "unreachable", detail=str(away)) from away
 
+    async def direct(self, team: str, user: str) -> str:
+        """Return the channel of messages between us and a user. Raises CallFailed."""
+        try:
+            return await self._clients.direct(self.team(team), user)
+        except (InvalidRequest, SettingsError) as no:
+            raise CallFailed(rates.TEST, Kind.TOKEN, "not_installed", detail=str(no)) from no
+        except SlackUnavailable as away:
+            raise CallFailed(rates.TEST, Kind.LATER, "unreachable", detail=str(away)) from away
+
     async def works(self, team: str) -> CallFailed | None:
         """Ask whether the token of a workspace works; None means yes."""
         try:

@@ -15,18 +15,19 @@ from sysop.store.writer import Tx
 from sysop.surfaces.slack.blocks.plan import PlanDocument
 from sysop.surfaces.slack.blocks.shown import Shown
 from sysop.surfaces.slack.outbox import posting, rates, streams
+from sysop.surfaces.slack.outbox.absence import Absence, Office
 from sysop.surfaces.slack.outbox.calls import Calls
 from sysop.surfaces.slack.outbox.duty import Duty
 from sysop.surfaces.slack.outbox.failures import CallFailed, Kind
 from sysop.surfaces.slack.outbox.health import Health
-from sysop.surfaces.slack.outbox.outcome import Outcomes
+from sysop.surfaces.slack.outbox.outcome import GIVE_UP, Outcomes
 from sysop.surfaces.slack.outbox.rates import Lane, Pass
 from sysop.surfaces.slack.outbox.reconcile import look
 from sysop.surfaces.slack.outbox.sending import Document, Pace, Probe, Renderer, Sending, TooEarly
 from sysop.surfaces.slack.outbox.session import Sessions
 from sysop.surfaces.slack.outbox.streams import Plans
 
-_LOOK_AGAIN = (Kind.LATER, Kind.DOUBT, Kind.TOKEN)
+_LOOK_AGAIN = (Kind.LATER, Kind.DOUBT, Kind.TOKEN, Kind.PLACE)
 
 log = logging.getLogger(__name__)
 
@@ -74,7 +75,15 @@ class Delivery:
     """Does for one row at a time whatever is due."""
 
     def __init__(
-        self, store: Store, renderer: Renderer, calls: Calls, duty: Duty, pace: Pace, health: Health, probe: Probe
+        self,
+        store: Store,
+        renderer: Renderer,
+        calls: Calls,
+        duty: Duty,
+        pace: Pace,
+        health: Health,
+        probe: Probe,
+        office: Office,
     ) -> None:
         self._store = store
         self._renderer = renderer
@@ -84,7 +93,8 @@ class Delivery:
         self._health = health
         self._probe = probe
         self._plans = Plans(renderer, Sessions())
-        self._outcomes = Outcomes(store, duty, calls, pace, health)
+        self._absence = Absence(store, duty, calls, health, office)
+        self._outcomes = Outcomes(duty, calls, pace, health, self._absence)
 
     async def send(self, head: Head, paid: Pass, open_streams: int) -> None:
         """Send a row, or look for one in doubt and then send it. Raises LeaseLost or StoreError only."""
@@ -98,6 +108,7 @@ class Delivery:
             s = Sending(head, self._store, line, self._duty, self._pace, self._probe, streams=open_streams)
             await self._send(s)
             self._health.missing.pop(item.thread, None)
+            self._absence.over(head)
         except TooEarly as early:
             await self._outcomes.too_early(item, early)
         except CallFailed as failed:
@@ -159,6 +170,8 @@ class Delivery:
         return True
 
     async def _tell(self, s: Sending) -> None:
+        if s.item.kind != "home" and s.talk.root is None and s.item.attempts < GIVE_UP:
+            await self._begin(s)
         match s.item.kind:
             case "message":
                 await self._message(s)
@@ -170,6 +183,16 @@ class Delivery:
                 await posting.ephemeral(s)
             case "file":
                 await posting.file(s)
+
+    async def _begin(self, s: Sending) -> None:
+        """Let a thread begin with what belongs there, and not with a row whose forerunner was given up or never was."""
+        if posting.begins(s.item):
+            return
+        key = posting.first_key(s.talk)
+        now = await self._store.now()
+        first = await self._store.read(lambda conn: self._renderer.document(conn, key, now))
+        if isinstance(first, Shown):
+            await posting.first(s, key, first)
 
     def _document(self, conn: Connection, item: Item) -> tuple[int, Document | None]:
         now = Tx(conn).now()

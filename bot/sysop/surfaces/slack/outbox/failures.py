@@ -19,6 +19,7 @@ class Kind(StrEnum):
     DOUBT = "doubt"  # it may have happened
     PAYLOAD = "payload"  # our fault; once more as plain text
     TARGET = "target"  # there is nobody to tell
+    PLACE = "place"  # we are not in the channel; somebody may bring us there
     TOKEN = "token"  # noqa: S105 (a word) - nothing can be sent at all
     MESSAGE = "message"  # the message cannot be changed; post anew
     STREAM = "stream"  # the message is not being written any more
@@ -49,9 +50,6 @@ CODES: Final[Mapping[str, Kind]] = {
     ),
     **dict.fromkeys(
         (
-            "channel_not_found",
-            "not_in_channel",
-            "is_archived",
             "messages_tab_disabled",
             "user_not_found",
             "cannot_reply_to_message",
@@ -61,6 +59,7 @@ CODES: Final[Mapping[str, Kind]] = {
         ),
         Kind.TARGET,
     ),
+    **dict.fromkeys(("channel_not_found", "not_in_channel", "is_archived"), Kind.PLACE),
     **dict.fromkeys(
         (
             "invalid_auth",

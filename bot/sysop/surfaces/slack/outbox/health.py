@@ -20,12 +20,14 @@ class Health:
     """Rows sent again after nothing was found in their thread: each may be there twice if it landed afterwards."""
     missing: dict[str, str] = field(default_factory=dict)
     """Threads that wait for a scope the token does not have, with what Slack says is needed."""
+    absent: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """Threads that wait until somebody brings us into their channel: the channel, and what Slack says."""
     retry_at: dict[str, float] = field(default_factory=dict)
 
     @property
     def red(self) -> bool:
         """Tell whether somebody must look: something waits that will not go out by itself."""
-        return bool(self.stopped or self.missing)
+        return bool(self.stopped or self.missing or self.absent)
 
     def stop(self, team: str, reason: str, seconds: float) -> None:
         """Send nothing to a workspace for a while."""
@@ -43,6 +45,7 @@ class Health:
             "sending": self.sending,
             "stopped": dict(self.stopped),
             "missing_scopes": sorted(set(self.missing.values())),
+            "not_in": dict(self.absent.values()),
             "refused": dict(self.refused),
             "sent": self.sent,
             "dead": self.dead,

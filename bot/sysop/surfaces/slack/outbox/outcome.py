@@ -6,15 +6,13 @@ import logging
 import random
 from typing import Final
 
-from sqlalchemy import Connection
-
 from sysop.model import new_id
-from sysop.store import members, outbox
+from sysop.store import outbox
 from sysop.store.conversations import Conversation
 from sysop.store.outbox import Head, Item
-from sysop.store.store import Store
 from sysop.store.writer import Tx
 from sysop.surfaces.slack.outbox import rates
+from sysop.surfaces.slack.outbox.absence import Absence
 from sysop.surfaces.slack.outbox.calls import Calls
 from sysop.surfaces.slack.outbox.duty import Duty
 from sysop.surfaces.slack.outbox.failures import CallFailed, Kind
@@ -25,7 +23,6 @@ GIVE_UP: Final = 6
 """So often our own code may break over one row."""
 HARMLESS: Final = (rates.UPDATE, rates.PUBLISH)
 """What may be done twice: it shows the newest either way."""
-MOST_TOLD: Final = 1000
 
 log = logging.getLogger(__name__)
 
@@ -33,13 +30,12 @@ log = logging.getLogger(__name__)
 class Outcomes:
     """Stores what became of rows."""
 
-    def __init__(self, store: Store, duty: Duty, calls: Calls, pace: Pace, health: Health) -> None:
-        self._store = store
+    def __init__(self, duty: Duty, calls: Calls, pace: Pace, health: Health, absence: Absence) -> None:
         self._duty = duty
         self._calls = calls
         self._pace = pace
         self._health = health
-        self._told: set[str] = set()
+        self._absence = absence
 
     async def too_early(self, item: Item, early: TooEarly) -> None:
         """Put a row back until its time comes."""
@@ -75,10 +71,12 @@ class Outcomes:
             await self._again(item, failed, doubtful=doubtful)
         elif failed.kind is Kind.DOUBT:
             await self._in_doubt(item, failed)
+        elif failed.kind is Kind.PLACE and head.conversation is not None:
+            await self._not_there(head, head.conversation, failed, doubtful=doubtful)
         else:
             await self.give_up(item, str(failed))
             if failed.kind is Kind.TARGET and head.conversation is not None:
-                await self._tell_owner(head.conversation, failed)
+                await self._absence.tell_owner(head.conversation, failed, "Ask me here.")
 
     def _token(self, head: Head, failed: CallFailed) -> None:
         """Note what the token cannot do. A scope that is missing holds up who needs it, anything else everybody."""
@@ -88,6 +86,16 @@ class Outcomes:
             self._health.missing[head.item.thread] = str(failed)
         else:
             self._health.stop(team, failed.code, self._pace.token_ms / 1000)
+
+    async def _not_there(self, head: Head, talk: Conversation, failed: CallFailed, *, doubtful: bool) -> None:
+        """Begin elsewhere, or wait until somebody brings us there. A direct message is nowhere to be brought to."""
+        direct = talk.channel.startswith("D")
+        if not direct and not doubtful and await self._absence.move(head, talk):
+            return
+        wait = self._jittered(max(self._pace.longest_ms, self._pace.token_ms))
+        if direct or not await self._absence.wait(head, talk, failed, wait, doubtful=doubtful):
+            await self.give_up(head.item, str(failed))
+            self._absence.over(head)
 
     async def _again(self, item: Item, failed: CallFailed, *, doubtful: bool) -> None:
         wait = self._back_off(item)  # what Slack told to wait for, the method waits for
@@ -112,25 +120,7 @@ class Outcomes:
             await self.doubt(item, str(failed))
 
     def _back_off(self, item: Item) -> int:
-        longest = min(self._pace.longest_ms, self._pace.retry_ms * 2 ** min(item.attempts, 10))
-        return int(longest * random.uniform(0.5, 1))  # noqa: S311 (jitter)
+        return self._jittered(min(self._pace.longest_ms, self._pace.retry_ms * 2 ** min(item.attempts, 10)))
 
-    async def _tell_owner(self, talk: Conversation, failed: CallFailed) -> None:
-        """Tell who began a conversation, once and in private, that it cannot be answered where it is."""
-        user = await self._store.read(lambda conn: _account(conn, talk)) if talk.owner else None
-        if user is None or talk.channel.startswith("D") or talk.id in self._told or len(self._told) > MOST_TOLD:
-            return
-        self._told.add(talk.id)
-        words = f"I cannot answer in <#{talk.channel}> ({failed.code}). Invite me there, or ask me here."
-        try:
-            line = await self._calls.line(talk.team, guard=self._duty.check)
-            await line.post(user, None, {"text": words})
-        except CallFailed as also:
-            log.warning("who began conversation %s could not be told either: %s", talk.id, also)
-
-
-def _account(conn: Connection, talk: Conversation) -> str | None:
-    """Return the user in the conversation's workspace who began it."""
-    here = f"slack:{talk.team}."
-    accounts = [one.id for one in members.everybody(conn) if one.actor == talk.owner or one.id == talk.owner]
-    return next((id.removeprefix(here) for id in accounts if id.startswith(here)), None)
+    def _jittered(self, longest_ms: int) -> int:
+        return int(longest_ms * random.uniform(0.5, 1))  # noqa: S311 (jitter)

@@ -19,6 +19,8 @@ EVENT: Final = "sysop_message"
 MAX_PLAIN: Final = 3900
 MOST_PARTS: Final = 4
 """A longer text becomes a file."""
+FIRST: Final = 1000
+"""The number of a thread's first message where another row has to post it."""
 
 log = logging.getLogger(__name__)
 

@@ -8,13 +8,16 @@ from pathlib import PurePath
 from typing import Any
 
 from sysop import blockkit
-from sysop.store.outbox import Message
+from sysop.store.conversations import Conversation
+from sysop.store.outbox import Item, Message
 from sysop.surfaces.slack import keys
 from sysop.surfaces.slack.blocks.shown import Shown
 from sysop.surfaces.slack.outbox import payload
 from sysop.surfaces.slack.outbox.failures import CallFailed, Kind
 from sysop.surfaces.slack.outbox.sending import Sending
 from sysop.surfaces.slack.text import cut, split
+
+_FOLLOWS = ("approval", "plan")
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +35,36 @@ async def message(s: Sending, shown: Shown, facts: Mapping[str, Any] | None = No
     assert s.item.key is not None
     note = {**(facts or {}), "at": s.now}
     await s.sent(ts, Message(s.item.key, s.talk.id, s.talk.channel, ts, "post", False, None, note, digest))
+
+
+async def first(s: Sending, key: str, shown: Shown) -> None:
+    """Begin the thread of a row with the message that belongs there, whose own row came to nothing."""
+    content = payload.content(shown)
+    if not payload.fits(content, what=key):
+        content = payload.plain_update(shown.text)
+    try:
+        ts = await _part(s, content, payload.FIRST)
+    except CallFailed as failed:
+        if failed.kind is not Kind.PAYLOAD or "blocks" not in content:
+            raise
+        log.error("Slack refused the blocks of %s (%s); it goes out as plain text", key, failed)
+        ts = await _part(s, payload.plain_update(shown.text), payload.FIRST)
+    await s.begun(first_message(s, ts))
+
+
+def first_message(s: Sending, ts: str) -> Message:
+    """Return the message a thread begins with. What it shows is not known, so that it is brought up to date."""
+    return Message(first_key(s.talk), s.talk.id, s.talk.channel, ts, "post", False, None, {"at": 0}, "")
+
+
+def begins(item: Item) -> bool:
+    """Tell whether a row may begin a thread: an opening may, of any part; what follows one and mere words may not."""
+    return item.kind == "message" and (item.key or "").partition(":")[0] not in _FOLLOWS
+
+
+def first_key(talk: Conversation) -> str:
+    """Return the key of the only message a thread may begin with."""
+    return keys.incident(talk.incident) if talk.incident is not None else keys.root(talk.id)
 
 
 async def _changed(s: Sending, shown: Shown, stands: Message) -> str | None:

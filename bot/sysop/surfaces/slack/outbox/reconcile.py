@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from sysop.store.outbox import Message
 from sysop.surfaces.slack.outbox import chunks, payload
-from sysop.surfaces.slack.outbox.posting import file_name
+from sysop.surfaces.slack.outbox.posting import file_name, first_message
 from sysop.surfaces.slack.outbox.sending import Sending
 
 SKEW_S: Final = 300
@@ -33,6 +33,8 @@ async def look(s: Sending) -> Mapping[int, str]:
             found[part] = str(message["ts"])
         elif wanted in [file.get("name") for file in message.get("files") or ()]:
             found[0] = str(message["ts"])
+    if (first := found.pop(payload.FIRST, None)) is not None:
+        await s.begun(first_message(s, first))
     if found and s.item.kind == "message":
         await _posted(s, found)
         return {}

@@ -18,6 +18,7 @@ from sysop.store import outbox
 from sysop.store.outbox import Head, Message
 from sysop.store.store import Store
 from sysop.store.writer import Tx
+from sysop.surfaces.slack.outbox.absence import Office
 from sysop.surfaces.slack.outbox.calls import Calls
 from sysop.surfaces.slack.outbox.delivery import Delivery, channel_of, lane_of, team_of
 from sysop.surfaces.slack.outbox.duty import Duty
@@ -68,13 +69,16 @@ class Sender:
         *,
         pace: Pace | None = None,
         probe: Probe = _no_probe,
+        office: Office | None = None,
     ) -> None:
         self._store = store
         self._calls = calls
         self._pace = pace or Pace()
         self._duty = Duty(store, worker, self._pace.lease_ms)
         self.health = Health()
-        self._delivery = Delivery(store, renderer, calls, self._duty, self._pace, self.health, probe)
+        self._delivery = Delivery(
+            store, renderer, calls, self._duty, self._pace, self.health, probe, office or Office()
+        )
         self._wake = asyncio.Event()
         self._stopping = False
         self._busy: dict[str, Flight] = {}

@@ -126,6 +126,16 @@ class Sending:
         await self.duty.write(unit)
         self._note(message)
 
+    async def begun(self, first: Message) -> None:
+        """Store a message that stands first in the thread and is another one than the row's."""
+
+        def unit(tx: Tx) -> None:
+            outbox.save_message(tx, first)
+            self._root(tx, first.ts)
+
+        await self.duty.write(unit)
+        self.begins(first.ts)
+
     async def sent(self, ts: str | None, message: Message | None = None) -> None:
         """Store that the row was told, and how its message stands, in one transaction."""
 

@@ -25,7 +25,7 @@ BELOW: Final = " (goes on below)"
 PATIENCE_S: Final = 3.0
 """Where no stream may be started for longer than this, the plan is posted and updated instead."""
 _OVER: Final = (Kind.STREAM, Kind.MESSAGE)
-_WAITS: Final = (Kind.LATER, Kind.DOUBT, Kind.TOKEN)
+_WAITS: Final = (Kind.LATER, Kind.DOUBT, Kind.TOKEN, Kind.PLACE)
 
 log = logging.getLogger(__name__)
 Json = dict[str, Any]

@@ -55,7 +55,15 @@ async def triage(desk: Desk, asking: Asking) -> Shown | None:
     note = f"{quoted(text)}\n{address or ''}".strip()
     if desk.settings.channel and _for_everybody(desk, asking.it):
         incident = await desk.lifecycle.open_by_hand(
-            asking.actor, one_line(text, 120), SEVERITY, (), delivery=asking.key, triage=True, note=note, also=also
+            asking.actor,
+            one_line(text, 120),
+            SEVERITY,
+            (),
+            delivery=asking.key,
+            triage=True,
+            note=note,
+            also=also,
+            about=_place(asking.it, words(message.get("ts"))),
         )
         return notice(opened(desk, incident))
     title = f"Triage: {one_line(text, 120)}"
@@ -67,6 +75,10 @@ def _for_everybody(desk: Desk, it: Incoming) -> bool:
     """Tell whether a message may be copied to the channel of incidents: a public one of the same workspace's."""
     name = words(table(it.body.get("channel")).get("name"))
     return it.channel.startswith("C") and not name.startswith(_CLOSED) and it.team == desk.clients.home
+
+
+def _place(it: Incoming, ts: str) -> str:
+    return f"{it.team}/{it.channel}/{ts}"
 
 
 async def _authors(desk: Desk, it: Incoming, message: Mapping[str, Any]) -> Sequence[str]:
