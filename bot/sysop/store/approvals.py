@@ -97,9 +97,8 @@ def first_delivery(tx: Tx, key: str) -> bool:
     return insert_new(tx, t.delivery, {"key": key, "at": tx.now()})
 
 
-def first_deliveries(tx: Tx, keys: Iterable[str]) -> set[str]:
+def first_deliveries(tx: Tx, keys: Iterable[str], now: int) -> set[str]:
     """Write delivery keys into the replay ledger; return those that were not there."""
-    now = tx.now()
     return insert_all_new(tx, t.delivery, [{"key": key, "at": now} for key in sorted(set(keys))])
 
 

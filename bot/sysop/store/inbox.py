@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import Connection, and_, delete, func, or_, select, update
+from sqlalchemy import Connection, and_, delete, func, or_, select, text, update
 
 from sysop.redact import redact_value
 from sysop.store import approvals
@@ -55,9 +56,11 @@ def put(tx: Tx, key: str, kind: Kind, body: Mapping[str, Any], signature: str | 
 
 
 def put_all(tx: Tx, letters: Sequence[Letter]) -> list[bool]:
-    """Store several deliveries as `put` does one after another, by two statements."""
-    unseen = approvals.first_deliveries(tx, [_ledger(one) for one in letters if one.signature is not None])
+    """Store several deliveries as `put` does one after another."""
+    if tx.postgres and _distinct(letters):
+        return _put_distinct(tx, letters)
     now = tx.now()
+    unseen = approvals.first_deliveries(tx, [_ledger(one) for one in letters if one.signature is not None], now)
     rows: dict[str, dict[str, Any]] = {}
     first: list[Letter] = []
     for letter in letters:
@@ -71,6 +74,44 @@ def put_all(tx: Tx, letters: Sequence[Letter]) -> list[bool]:
     fresh = insert_all_new(tx, t.inbox, [rows[key] for key in sorted(rows)])
     stored = {id(letter) for letter in first if letter.key in fresh}
     return [id(letter) in stored for letter in letters]
+
+
+def _distinct(letters: Sequence[Letter]) -> bool:
+    signatures = [letter.signature for letter in letters if letter.signature is not None]
+    return len(set(signatures)) == len(signatures) and len({letter.key for letter in letters}) == len(letters)
+
+
+_PUT_DISTINCT = text("""
+    WITH given AS (
+        SELECT * FROM unnest(
+            CAST(:ledgers AS text[]), CAST(:keys AS text[]), CAST(:kinds AS text[]), CAST(:lanes AS text[]),
+            CAST(:bodies AS text[])
+        ) AS given (ledger, key, kind, lane, body)
+    ), clock AS (
+        SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS now
+    ), unseen AS (
+        INSERT INTO delivery (key, at)
+        SELECT ledger, now FROM given, clock WHERE ledger IS NOT NULL ORDER BY ledger
+        ON CONFLICT DO NOTHING RETURNING key
+    )
+    INSERT INTO inbox (key, kind, lane, body, state, not_before, received_at)
+    SELECT key, kind, lane, body::json, 'waiting', now, now FROM given, clock
+    WHERE ledger IS NULL OR ledger IN (SELECT key FROM unseen) ORDER BY key
+    ON CONFLICT DO NOTHING RETURNING key
+""")
+
+
+def _put_distinct(tx: Tx, letters: Sequence[Letter]) -> list[bool]:
+    """Store deliveries of which no two are copies, by one statement: each more is a turn to the server and back."""
+    values = {
+        "ledgers": [None if letter.signature is None else _ledger(letter) for letter in letters],
+        "keys": [letter.key for letter in letters],
+        "kinds": [letter.kind for letter in letters],
+        "lanes": [letter.lane for letter in letters],
+        "bodies": [json.dumps(_clean(letter.body)) for letter in letters],
+    }
+    fresh = set(tx.conn.scalars(_PUT_DISTINCT, values))
+    return [letter.key in fresh for letter in letters]
 
 
 def _ledger(letter: Letter) -> str:

@@ -19,7 +19,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from sqlalchemy import URL, Connection, Engine, select, text
+from sqlalchemy import URL, Connection, Engine, text
 from sqlalchemy.exc import (
     DataError,
     DBAPIError,
@@ -34,7 +34,6 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from sysop.errors import StoreUnavailable
 from sysop.model import AuditEntry
 from sysop.redact import redact_value
-from sysop.store import tables as t
 from sysop.store.engine import place, what_to_do
 
 T = TypeVar("T")
@@ -45,6 +44,7 @@ Projector = Callable[["Tx", frozenset[str]], None]
 GENESIS = bytes(32)
 BATCH = 256
 GAP_S = 0.002  # between batches under load, so that a second process gets SQLite's lock
+_NEWEST = "SELECT ts FROM audit ORDER BY id DESC LIMIT 1"
 _PG_CLOCK = text("SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint")
 _RETRIES = 50
 
@@ -84,7 +84,8 @@ class Tx:
         if self.postgres:
             return int(self.conn.scalar(_PG_CLOCK) or 0)
         if self.floor is None:
-            self.floor = self.conn.scalar(select(t.audit.c.ts).order_by(t.audit.c.id.desc()).limit(1)) or 0
+            newest = driver_sql(self.conn, _NEWEST).fetchone()
+            self.floor = int(newest[0]) if newest else 0
         clock: Callable[[], int] = self.conn.get_execution_options().get("clock", host_clock)
         self.floor = max(self.floor, clock())
         return self.floor
