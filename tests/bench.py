@@ -6,7 +6,7 @@ import atexit
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,8 @@ from sysop import host as plugin_host
 from sysop.app import App
 from sysop.extension import Planner
 from sysop.host import Host
+from sysop.incidents.lifecycle import Taken
+from sysop.model import Alert
 from sysop.sections import Person
 from sysop.settings import Settings
 from sysop.store import schema
@@ -99,3 +101,17 @@ def upgrade(url: str) -> None:
     if not file.exists():
         file.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(template, file)
+
+
+async def take(app: App, alerts: Iterable[Alert]) -> Taken:
+    """Take alerts in and place them, as a running process does a moment later."""
+    taken = await app.lifecycle.take(alerts)
+    await place(app)
+    return taken
+
+
+async def place(app: App) -> None:
+    """Place every alert that waits."""
+    while await app.placing.place():
+        pass
+    await app.lifecycle.settle()

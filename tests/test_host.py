@@ -203,3 +203,50 @@ def test_an_action_is_a_record_and_not_a_function(folder: Path) -> None:
 
 def test_every_installed_plugin_works() -> None:
     assert [one for one in load({}).report if one.problem] == []
+
+
+SOURCE = """
+from sysop.api import AlertSource, hookimpl
+from pydantic import BaseModel
+
+class Settings(BaseModel):
+    names: tuple[str, ...] = ("bells",)
+
+@hookimpl
+def register_settings():
+    return Settings
+
+@hookimpl
+def register_alert_sources(settings):
+    return [AlertSource(name, lambda delivery: []) for name in settings.names]
+"""
+
+
+def test_alert_sources_are_made_of_the_plugins_own_settings_and_know_their_plugin(tmp_path: Path) -> None:
+    (tmp_path / "tower.py").write_text(SOURCE)
+    assert list(load({}, folder=tmp_path, points=[]).alert_sources()) == ["bells"]
+    host = load({"tower": {"names": ["north", "south-2"]}}, folder=tmp_path, points=[])
+    assert {name: source.plugin for name, source in host.alert_sources().items()} == {
+        "north": "tower",
+        "south-2": "tower",
+    }
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (["a", "a"], "the alert source a exists already"),
+        (["taken"], "the alert source taken exists already"),
+        (["../x"], "the alert source '../x' must match"),
+        (["x" * 65], "must match"),
+    ],
+)
+def test_a_source_without_a_name_of_its_own_breaks_its_plugin_and_no_other(
+    tmp_path: Path, names: list[str], said: str
+) -> None:
+    (tmp_path / "first.py").write_text(SOURCE)
+    (tmp_path / "second.py").write_text(SOURCE)
+    host = load({"first": {"names": ["taken"]}, "second": {"names": names}}, folder=tmp_path, points=[])
+    assert said in str(problems(host)["second"])
+    assert list(host.alert_sources()) == ["taken"]
+    assert set(host.plugins) == {"first"}

@@ -108,3 +108,16 @@ def test_the_formatter_hides_secrets_in_exceptions(caplog: pytest.LogCaptureFixt
     shown = RedactingFormatter("%(message)s").format(caplog.records[-1])
     assert "hunter2" not in shown
     assert "it broke" in shown
+
+
+def test_half_a_surrogate_pair_stops_nothing_wherever_it_stands() -> None:
+    """The database and the log are written all the same: a sender that is answered 500 would try for ever."""
+    half = "\udfff"
+    given = {half: "\x00", f"{half}_password": "abc", "note": f"password=hunter2hunter2 {half}"}
+    assert redact_value(given) == {
+        "\ufffd": "\ufffd",
+        "\ufffd_password": "[redacted]",
+        "note": "password=[redacted] \ufffd",
+    }
+    assert redact(f"password=hunter2hunter2 {half}") == "password=[redacted] \ufffd"
+    assert redact(f"nothing {half}") == f"nothing {half}"

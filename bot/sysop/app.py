@@ -7,19 +7,22 @@ import os
 import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from starlette.applications import Starlette
 
+from sysop import alerting
 from sysop import host as plugin_host
 from sysop.agent.direct_planner import DirectPlanner
 from sysop.agent.llm_planner import LlmPlanner
 from sysop.agent.prompts import runbooks as pages
 from sysop.agent.runbook_planner import RunbookPlanner
+from sysop.alerting import Alerting
 from sysop.chat import Chat, Extension, compose, look, projector
 from sysop.conversations import Conversations
 from sysop.errors import InvalidRequest, SettingsError
-from sysop.extension import Planner
+from sysop.extension import AlertSource, Planner, PluginContext
 from sysop.gate.context import Contexts
 from sysop.gate.desk import Probe
 from sysop.gate.gate import Gate
@@ -28,6 +31,9 @@ from sysop.gate.people import People
 from sysop.gate.policy import Policy
 from sysop.host import Host
 from sysop.incidents.lifecycle import Lifecycle
+from sysop.incidents.placing import Placing
+from sysop.incidents.regroup import Regroup
+from sysop.incidents.silences import Silences
 from sysop.inventory import nearest
 from sysop.knowledge.index import Index
 from sysop.knowledge.lint import errors, lint
@@ -41,7 +47,8 @@ from sysop.settings import Secrets, Settings
 from sysop.store import schema
 from sysop.store.engine import sqlite_file
 from sysop.store.store import Store
-from sysop.surfaces.webhooks import Webhooks
+from sysop.surfaces.backlog import Backlog
+from sysop.surfaces.webhooks import Door, Webhooks
 
 
 def _no_probe(_point: str) -> None:
@@ -62,13 +69,33 @@ class App:
     contexts: Contexts
     gate: Gate
     service: Service
-    lifecycle: Lifecycle
+    alerting: Alerting
     index: Index
     planners: Planners
     conversations: Conversations
     runner: LocalRunner
     chat: Chat
     ready: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def lifecycle(self) -> Lifecycle:
+        """Return what takes alerts in and moves incidents on."""
+        return self.alerting.lifecycle
+
+    @property
+    def placing(self) -> Placing:
+        """Return the duty of placing alerts."""
+        return self.alerting.placing
+
+    @property
+    def regroup(self) -> Regroup:
+        """Return what merges, splits and moves by hand."""
+        return self.alerting.regroup
+
+    @property
+    def silences(self) -> Silences:
+        """Return what silences alerts."""
+        return self.alerting.silences
 
     async def begin(self, *, chat: bool = True) -> None:
         """Become the runner: take the lock, bring the embedded database up to date, start the plugins, go to work.
@@ -96,6 +123,7 @@ class App:
         """Drain, until `hurry` at the latest, and let go of everything `begin` took."""
         await self.runner.stop(hurry)
         await self.chat.stop(hurry)  # after the runs, so that it still tells what they came to
+        await self.alerting.stop()
         self.host.stop(self.contexts.for_plugin)
         await self.runner.release()
 
@@ -107,9 +135,16 @@ class App:
             if name not in sources:
                 raise SettingsError(f"webhooks.tokens.{name}: there is no such source{nearest(name, sources)}")
         resolved = {name: self.secrets.resolve(ref, f"webhooks.tokens.{name}") for name, ref in tokens.items()}
-        limit = self.settings.webhooks.max_body_bytes
+        doors = {name: Door(sources[name], token, self._context_of(sources[name])) for name, token in resolved.items()}
+        bounds = self.settings.webhooks
+        backlog = Backlog(bounds.max_waiting, bounds.max_waiting_bytes)
         more = {"/slack/{rest:path}": self.chat} if self.settings.slack.mode == "http" else {}
-        return Webhooks(self.store, self.lifecycle, sources, resolved, limit, self.ready.is_set, more).app()
+        return Webhooks(
+            self.store, self.lifecycle, doors, bounds.max_body_bytes, backlog, self.ready.is_set, more
+        ).app()
+
+    def _context_of(self, source: AlertSource) -> Callable[[], PluginContext]:
+        return partial(self.contexts.for_plugin, self.host.plugins[source.plugin])
 
     def set_ready(self, ready: bool) -> None:
         """Say whether this process takes work, for `/readyz`."""
@@ -193,8 +228,8 @@ def build(
     )
     planners = _planners(settings, host, index, contexts, secrets)
     service = Service(store, known, planners.name_for)
-    lifecycle = Lifecycle(store, contexts.inventory, settings.incidents, planners.name_for)
     worker = f"{socket.gethostname()}:{os.getpid()}:{new_id('w')}"
+    alerts = alerting.build(settings, store, host, contexts, planners.name_for, worker)
     advance = Advance(store, gate, host, contexts.inventory, planners, worker, probe)
     talks = Conversations(store, known, planners.name_for)
     shown = look(settings.slack, host, inventory=contexts.inventory, index=index, holding=known.holding)
@@ -206,7 +241,9 @@ def build(
         store=store,
         service=service,
         conversations=talks,
-        lifecycle=lifecycle,
+        lifecycle=alerts.lifecycle,
+        regroup=alerts.regroup,
+        silences=alerts.silences,
         people=known,
         host=host,
         index=index,
@@ -216,7 +253,7 @@ def build(
         extension=extension,
         times=times,
     )
-    ticks = [lifecycle.tick, talks.tick, chat.tick]
+    ticks = [*alerts.ticks, talks.tick, chat.tick]
     runner = LocalRunner(store, advance, worker, concurrency=settings.runner.concurrency, ticks=ticks)
     return App(
         settings=settings,
@@ -229,7 +266,7 @@ def build(
         contexts=contexts,
         gate=gate,
         service=service,
-        lifecycle=lifecycle,
+        alerting=alerts,
         index=index,
         planners=planners,
         conversations=talks,

@@ -10,6 +10,7 @@ SysopError
   InvalidRequest         the person asking: the request names something that does not exist
     NotAllowed             the person may not do that (role, quorum, own request)
     NoSuch                 nothing has that id
+  NotGenuine             the sender of a webhook: it is not proven to be who it says
   CallError              anything a planner may meet when it makes a call
     InvalidCall            the arguments do not fit; the planner may try again
     ActionRefused          policy, a budget or a person said no; nothing ran
@@ -77,6 +78,10 @@ class NoSuch(InvalidRequest):
         self.kind = kind
         self.bare = f"there is no {kind} {id!r}"
         super().__init__(f"{self.bare}; see: sysop {kind}s")
+
+
+class NotGenuine(SysopError):
+    """A webhook call does not come from whom it names. The sender is told nothing more than that."""
 
 
 class CallError(SysopError):

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from sysop.actions import Http
+from sysop.delivery import Delivery, Proof, bearer
 from sysop.inventory import Inventory
 from sysop.model import Alert, Conclusion, Outcome, Risk, Run, RunState
 
@@ -24,11 +25,93 @@ class PluginContext:
 
 
 @dataclass(frozen=True, slots=True)
-class AlertSource:
-    """A parser for `POST /webhooks/NAME`. `parse` gets the decoded JSON; it raises ValueError naming the field."""
+class Pulled:
+    """All that one place knew when it was asked.
+
+    Whatever fired before and stays out of both has ended. What is `hushed`, as (fingerprint, start in milliseconds), is
+    silenced or inhibited there: it fires on if it fired, and is no news if it did not.
+    """
+
+    firing: tuple[Alert, ...]
+    hushed: frozenset[tuple[str, int]] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Pull:
+    """A place that is asked for its alerts `every` so many seconds. The name tells it from others of its source.
+
+    An alert has ended when two answers, and all of `gone_after` seconds, leave it out.
+    `look` is given a way to read-scoped credentials by name. What it raises is logged; nothing ends then.
+    """
 
     name: str
-    parse: Callable[[Any], Iterable[Alert]]
+    every: float
+    look: Callable[[PluginContext, Callable[[str], str]], Awaitable[Pulled]]
+    gone_after: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class AlertSource:
+    """What takes deliveries at `/webhooks/NAME`. Its token is in the settings, under `webhooks.tokens.NAME`.
+
+    `proves` checks the sender before anything in the body is looked at. `accept` comes next and may ask others, such
+    as for a certificate; it raises NotGenuine or ValueError. `parse` is pure: it raises ValueError naming each wrong
+    field, and returns nothing for a delivery that tells of no alert. `pulls` are places that are asked, for those who
+    cannot send. The host fills in `plugin`.
+    """
+
+    name: str
+    parse: Callable[[Delivery], Iterable[Alert]]
+    proves: Proof = bearer
+    accept: Callable[[Delivery, PluginContext], Awaitable[None]] | None = None
+    plugin: str = ""
+    pulls: tuple[Pull, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class MetricQuery:
+    """What a watch asks: the values of `text` from `start` to `end`, both among them, `step` apart; in seconds."""
+
+    text: str
+    start: int
+    end: int
+    step: int
+
+
+@dataclass(frozen=True, slots=True)
+class MetricSeries:
+    """One series over time: points are (seconds since the epoch, value), NaN where there is no finite value."""
+
+    labels: Mapping[str, str]
+    points: Sequence[tuple[float, float]]
+
+
+@dataclass(frozen=True, slots=True)
+class MetricSource:
+    """Where watches get numbers from; a watch names it under `source`.
+
+    `read` is given a way to read-scoped credentials by name. It raises InvalidCall for a wrong query and ActionFailed
+    where there is no answer. The host fills in `plugin`.
+    """
+
+    name: str
+    read: Callable[[PluginContext, Callable[[str], str], MetricQuery], Awaitable[Sequence[MetricSeries]]]
+    plugin: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SilenceMirror:
+    """Another place where the silences people set in Sysop hold, by two of the plugin's own changes.
+
+    `silence` takes `conditions`, each with `label`, `operator` and `value`, `starts_at`, `ends_at`, `comment`, and the
+    `mark` by which `unsilence` finds it again under `silence`. `connected` tells from the plugin's settings whether
+    there is such a place. The host fills in the full names of both actions.
+    """
+
+    name: str
+    silence: str
+    unsilence: str
+    connected: Callable[[Any], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +250,21 @@ class PlannerFactory:
 
 
 BUILT_IN_COMMANDS = frozenset(
-    ("ask", "status", "incident", "run", "approve", "deny", "runbook", "report", "audit", "cost", "pause", "resume")
+    (
+        "ask",
+        "status",
+        "incident",
+        "silence",
+        "run",
+        "approve",
+        "deny",
+        "runbook",
+        "report",
+        "audit",
+        "cost",
+        "pause",
+        "resume",
+    )
 ) | {"help"}
 """Words behind `/sysop` that are ours; a plugin's command has another name."""
 

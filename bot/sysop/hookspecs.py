@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pluggy
 
@@ -12,7 +12,15 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from sysop.actions import Action
-    from sysop.extension import AlertSource, HealthCheck, PlannerFactory, PluginContext, SlashCommand
+    from sysop.extension import (
+        AlertSource,
+        HealthCheck,
+        MetricSource,
+        PlannerFactory,
+        PluginContext,
+        SilenceMirror,
+        SlashCommand,
+    )
     from sysop.model import Actor, AuditEntry, Call, Decision
 
 hookspec = pluggy.HookspecMarker("sysop")
@@ -30,8 +38,18 @@ def register_settings() -> type[BaseModel]:  # type: ignore[empty-body]
 
 
 @hookspec
-def register_alert_sources() -> Iterable[AlertSource]:  # type: ignore[empty-body]
-    """Return parsers for webhooks at `/webhooks/NAME`."""
+def register_alert_sources(settings: Any) -> Iterable[AlertSource]:  # type: ignore[empty-body]
+    """Return what takes deliveries at `/webhooks/NAME`. `settings` are those of `register_settings`, checked."""
+
+
+@hookspec
+def register_metric_sources() -> Iterable[MetricSource]:  # type: ignore[empty-body]
+    """Return what answers the queries of watches."""
+
+
+@hookspec
+def register_silence_mirrors() -> Iterable[SilenceMirror]:  # type: ignore[empty-body]
+    """Return other places where silences set in Sysop hold; of several that are connected, the first by name is."""
 
 
 @hookspec

@@ -5,8 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import logging
-import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, version
 from pathlib import Path
@@ -14,17 +13,24 @@ from types import ModuleType
 from typing import Any
 
 import pluggy
-from pydantic import BaseModel, ValidationError
 
 from sysop import hookspecs
 from sysop.actions import Action
 from sysop.errors import PluginError, SettingsError
-from sysop.extension import BUILT_IN_COMMANDS, AlertSource, HealthCheck, PlannerFactory, PluginContext, SlashCommand
+from sysop.extension import (
+    AlertSource,
+    HealthCheck,
+    MetricSource,
+    PlannerFactory,
+    PluginContext,
+    SilenceMirror,
+    SlashCommand,
+)
 from sysop.inventory import nearest
 from sysop.model import Actor, AuditEntry, Call, Decision, Verdict
+from sysop.plugin import NAME, Plugin, assemble
 
 GROUP = "sysop"
-_NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 log = logging.getLogger(__name__)
 
@@ -38,17 +44,6 @@ class Loaded:
     origin: str
     actions: int = 0
     problem: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Plugin:
-    """A plugin that works: what it registered, and its checked settings."""
-
-    name: str
-    version: str
-    settings: Any
-    actions: tuple[Action, ...]
-    commands: tuple[SlashCommand, ...] = ()
 
 
 @dataclass
@@ -67,7 +62,27 @@ class Host:
 
     def alert_sources(self) -> dict[str, AlertSource]:
         """Return the alert sources by name."""
-        return {source.name: source for source in _flat(self.manager.hook.register_alert_sources())}
+        return {source.name: source for plugin in self.plugins.values() for source in plugin.sources}
+
+    def metric_sources(self) -> dict[str, MetricSource]:
+        """Return what answers the queries of watches, by name; of two with one name the first plugin's."""
+        found: dict[str, MetricSource] = {}
+        for name in self.plugins:
+            implementation = getattr(self.manager.get_plugin(name), "register_metric_sources", None)
+            for source in implementation() if implementation else ():
+                found.setdefault(source.name, replace(source, plugin=name))
+        return found
+
+    def silence_mirror(self) -> SilenceMirror | None:
+        """Return where silences hold besides, with the full names of its actions; the first by name of several."""
+        found: list[SilenceMirror] = []
+        for name, plugin in self.plugins.items():
+            implementation = getattr(self.manager.get_plugin(name), "register_silence_mirrors", None)
+            for one in implementation() if implementation else ():
+                actions = {"silence": f"{name}.{one.silence}", "unsilence": f"{name}.{one.unsilence}"}
+                if one.connected(plugin.settings):
+                    found.append(replace(one, **actions))
+        return min(found, key=lambda one: one.name, default=None)
 
     def runbook_folders(self) -> list[Path]:
         """Return the folders of runbooks that plugins bring."""
@@ -191,14 +206,14 @@ def _load_one(
 ) -> None:
     taken = host.manager.has_plugin(name)
     try:
-        if not _NAME.fullmatch(name):
-            raise PluginError(f"the name {name!r} must match {_NAME.pattern}")
+        if not NAME.fullmatch(name):
+            raise PluginError(f"the name {name!r} must match {NAME.pattern}")
         if taken:
             raise PluginError("there is a plugin of this name already")
         module = load_module()
         host.manager.register(module, name=name)
         host.manager.check_pending()
-        plugin = _assemble(name, release, module, sections.get(name, {}))
+        plugin = assemble(name, release, module, sections.get(name, {}), host.manager)
         _check_clash(host, plugin)
     except SettingsError:
         raise
@@ -215,55 +230,15 @@ def _load_one(
     host.report.append(Loaded(name, release, origin, actions=len(plugin.actions)))
 
 
-def _assemble(name: str, release: str, module: Any, section: Mapping[str, Any]) -> Plugin:
-    registered = getattr(module, "register_actions", None)
-    actions = [action.owned(name, release) for action in (registered() if registered else ())]
-    names = [action.name for action in actions]
-    if len(names) != len(set(names)):
-        raise PluginError("two actions have the same name")
-    model = getattr(module, "register_settings", None)
-    commands = getattr(module, "register_slash_commands", None)
-    return Plugin(
-        name,
-        release,
-        _settings(name, model() if model else None, section),
-        tuple(actions),
-        tuple(_owned(name, command, names) for command in (commands() if commands else ())),
-    )
-
-
-def _owned(plugin: str, command: SlashCommand, actions: Sequence[str]) -> SlashCommand:
-    """Return the command with the full name of its action. Raises PluginError."""
-    if not _NAME.fullmatch(command.name) or command.name in BUILT_IN_COMMANDS:
-        raise PluginError(f"the command {command.name!r} must match {_NAME.pattern} and not be one of ours")
-    action = f"{plugin}.{command.action}"
-    if action not in actions:
-        raise PluginError(f"the command {command.name} names the action {command.action!r}{nearest(action, actions)}")
-    return replace(command, action=action)
-
-
 def _check_clash(host: Host, plugin: Plugin) -> None:
+    sources = [source.name for source in plugin.sources]
+    if twice := {name for name in sources if sources.count(name) > 1 or name in host.alert_sources()}:
+        raise PluginError(f"the alert source {sorted(twice)[0]} exists already")
     names = [command.name for command in plugin.commands]
     if twice := {name for name in names if names.count(name) > 1 or name in host.commands}:
         raise PluginError(f"the command {sorted(twice)[0]} exists already")
     if clash := {action.name for action in plugin.actions} & set(host.actions):
         raise PluginError(f"the action {sorted(clash)[0]} exists already")
-
-
-def _settings(name: str, model: type[BaseModel] | None, section: Mapping[str, Any]) -> Any:
-    if model is None:
-        if section:
-            raise SettingsError(f"plugins.{name}: this plugin has no settings; remove the section")
-        return None
-    try:
-        return model.model_validate(section)
-    except ValidationError as bad:
-        lines = []
-        for error in bad.errors():
-            key = ".".join(str(part) for part in error["loc"])
-            fix = nearest(str(error["loc"][-1]), model.model_fields) if error["type"] == "extra_forbidden" else ""
-            lines.append(f"plugins.{name}.{key}: {error['msg'].removeprefix('Value error, ')}{fix}")
-        raise SettingsError("\n".join(lines)) from None
 
 
 def _check_sections(host: Host, sections: Mapping[str, Any]) -> None:

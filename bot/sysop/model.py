@@ -254,7 +254,11 @@ class Approval:
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """One occurrence of an alert, keyed by the source's own fingerprint and start."""
+    """One occurrence of an alert, keyed by the source's own fingerprint and start.
+
+    An `ending` is none: its source did not say which occurrence ended. All of its fingerprint that did not start later
+    than `starts_at` have ended, at `ends_at`.
+    """
 
     source: str
     fingerprint: str
@@ -263,6 +267,7 @@ class Alert:
     labels: Mapping[str, str]
     annotations: Mapping[str, str]
     url: str = ""
+    ending: bool = False
 
     @property
     def name(self) -> str:
@@ -282,7 +287,11 @@ class Alert:
 
 @dataclass(frozen=True, slots=True)
 class Incident:
-    """What people work on: alerts that belong together, each with the reason why."""
+    """What people work on: alerts that belong together, each with the reason why.
+
+    `origins` are the probable ones, likeliest first, each with `alert`, `service`, `weight` and `reason`; none means
+    undetermined. One that is `merged_into` another is resolved, and has given its alerts to that one.
+    """
 
     id: str
     state: IncidentState
@@ -298,6 +307,8 @@ class Incident:
     opened_by: str | None = None
     acknowledged_by: str | None = None
     acknowledged_at: int | None = None
+    merged_into: str | None = None
+    origins: tuple[Mapping[str, Any], ...] = ()
 
     @property
     def firing(self) -> int:

@@ -75,6 +75,7 @@ def _needles(*, folded: bool) -> tuple[tuple[str, int], ...]:
 
 _EXACT, _FOLDED = _needles(folded=False), _needles(folded=True)
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+_HALF = re.compile("[\ud800-\udfff]")
 
 
 def redact(text: str, known: Iterable[str] = ()) -> str:
@@ -85,6 +86,8 @@ def redact(text: str, known: Iterable[str] = ()) -> str:
     folded = text.casefold()
     places = {place for word, place in _EXACT if word in text}
     places.update([place for word, place in _FOLDED if word in folded])
+    if places:
+        text = _HALF.sub("\ufffd", text)  # the patterns work on UTF-8, which cannot hold these
     for place in sorted(places):
         pattern, to = _COMPILED[place]
         text = str(pattern.sub(to, text))
@@ -102,7 +105,10 @@ class RedactingFormatter(logging.Formatter):
 @lru_cache(maxsize=256)
 def _secret_name(name: str) -> bool:
     return (
-        re2.search(r"(?i)^(?:.*[_\-])?(?:password|passwd|passphrase|secret|token|api_?key|private_?key)$", name)
+        re2.search(
+            r"(?i)^(?:.*[_\-])?(?:password|passwd|passphrase|secret|token|api_?key|private_?key)$",
+            UNSTORABLE.sub("\ufffd", name),
+        )
         is not None
     )
 

@@ -128,9 +128,17 @@ class WebhookSettings(_Section):
     host: str = Field("127.0.0.1", description="address to listen on")
     port: int = Field(8321, ge=0, le=65535, description="port to listen on; 0 takes a free one")
     tokens: dict[str, SecretRef] = Field(
-        default_factory=dict, description="bearer token by source; a source without one is off"
+        default_factory=dict, description="token, password or signing key by source; a source without one is off"
     )
     max_body_bytes: int = Field(1_048_576, ge=1024, description="larger bodies are refused")
+    max_waiting: int = Field(
+        256, ge=1, description="so many deliveries may wait for the database; others are told to come again"
+    )
+    max_waiting_bytes: int = Field(
+        16_777_216,
+        ge=1024,
+        description="so much all deliveries not yet answered may hold; others are told to come again",
+    )
 
 
 class SlackRole(_Section):
@@ -209,13 +217,32 @@ class SlackSettings(_Section):
         return self
 
 
+class CorrelationSettings(_Section):
+    """How alerts are put together; `sysop alerts replay` tells beforehand what a change would do."""
+
+    join: float = Field(0.4, gt=0, lt=1, description="likelihood of one cause from which an alert joins an incident")
+    merge: float = Field(0.5, gt=0, lt=1, description="likelihood of one cause from which two incidents are one")
+    alone_from: Literal["none", "info", "warning", "error", "critical", "page", "never"] = Field(
+        "error", description="severity from which an alert that stands alone is an incident; others are held back"
+    )
+
+
 class IncidentSettings(_Section):
     """How alerts become incidents."""
 
-    join_within_seconds: int = Field(600, ge=1, description="alerts further apart start an incident of their own")
     quiet_seconds: int = Field(30, ge=0, description="an incident without firing alerts is resolved after this")
     triage: bool = Field(True, description="start one run for each incident")
     triage_after_seconds: float = Field(2.0, ge=0, description="so long after its first alert")
+    triage_most: int = Field(3, ge=1, le=20, description="runs an incident at most that alerts alone start")
+    triage_again_after_seconds: int = Field(
+        600, ge=0, description="a run's end to the next look, if the incident has got worse or reached another service"
+    )
+    dependencies_from: str | None = Field(
+        None, description="a metric source with the service graph of traces, such as metrics: who calls whom is learnt"
+    )
+    correlation: CorrelationSettings = Field(
+        default_factory=CorrelationSettings, description="how alerts are put together"
+    )
 
 
 class RunnerSettings(_Section):
@@ -243,6 +270,82 @@ class LlmSettings(_Section):
         ge=1000,
         description="above this, old results are shortened in what the model sees; the ledger keeps all",
     )
+
+
+WatchName = Annotated[
+    str,
+    Field(description="how alerts and `sysop watches` call it", pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,63}$"),
+]
+Severity = Literal["info", "warning", "error", "critical"]
+MAX_WATCH_SAMPLES = 50_000
+"""Samples of one series that a watch may keep, eight bytes each."""
+
+
+class MetricWatchSettings(_Section):
+    """A query whose values are watched for what is unusual."""
+
+    name: WatchName
+    query: str = Field(min_length=1, max_length=4000, description="PromQL that gives one or a few series")
+    source: str = Field("metrics", description="the plugin's metric source that answers it")
+    methods: tuple[Literal["outlier", "seasonal", "shift"], ...] = Field(
+        ("outlier",), min_length=1, description="what counts as unusual; any of them suffices"
+    )
+    sensitivity: Literal["low", "normal", "high"] = Field("normal", description="how little is unusual already")
+    direction: Literal["up", "down", "both"] = Field("both", description="which departures count")
+    least_change: float = Field(0.0, ge=0, description="smaller departures are never unusual; in units of the query")
+    every_seconds: int = Field(60, ge=5, le=3600, description="distance of two samples, and how often it looks")
+    for_seconds: int = Field(120, ge=0, le=86_400, description="a departure becomes an alert once it lasts so long")
+    calm_seconds: int = Field(300, ge=0, le=86_400, description="the alert ends after so long without one")
+    history_hours: int = Field(24, ge=1, le=24 * 90, description="for outlier: what the latest value is compared with")
+    period: Literal["day", "week"] = Field("day", description="for seasonal: what repeats")
+    periods: int = Field(7, ge=3, le=60, description="for seasonal: earlier days or weeks looked at")
+    counter: bool = Field(False, description="the query gives a counter: watch its growth a second")
+    service: str | None = Field(None, description="label of the alerts; default: the label of the series")
+    severity: Severity = Field("warning", description="label of the alerts")
+    labels: dict[str, str] = Field(default_factory=dict, description="further labels of the alerts")
+
+    @model_validator(mode="after")
+    def _bounded(self) -> MetricWatchSettings:
+        period = 86_400 * (7 if self.period == "week" else 1)
+        seasonal = period * self.periods if "seasonal" in self.methods else 0
+        if "seasonal" in self.methods and period % self.every_seconds:
+            raise ValueError(f"every_seconds: {self.every_seconds} s do not divide a {self.period}; use 60 or 300")
+        longest = max(seasonal, self.history_hours * 3600)
+        if longest // self.every_seconds > MAX_WATCH_SAMPLES:
+            fix = f"use every_seconds: {-(-longest // MAX_WATCH_SAMPLES // 60) * 60} or a shorter history"
+            raise ValueError(f"every_seconds: the history has more than {MAX_WATCH_SAMPLES:,} samples; {fix}")
+        return self
+
+
+class LogWatchSettings(_Section):
+    """Log files whose kinds of lines are watched: new ones, vanished ones, changed rates."""
+
+    name: WatchName
+    files: tuple[str, ...] = Field(min_length=1, description="files, with * and ** as in a shell; new ones are seen")
+    every_seconds: int = Field(60, ge=1, le=3600, description="length of a window in which lines are counted")
+    learn_windows: int = Field(60, ge=1, le=10_000, description="windows before anything counts as new or changed")
+    often: int = Field(10, ge=1, description="a new kind of line is an alert once it came so often in ten windows")
+    calm_windows: int = Field(10, ge=1, le=1000, description="an alert ends after so many ordinary windows")
+    sensitivity: Literal["low", "normal", "high"] = Field("normal", description="how little is a change already")
+    max_templates: int = Field(1000, ge=10, le=20_000, description="kinds of lines kept; the stalest is forgotten")
+    host: str | None = Field(None, description="this machine's name in labels; default: its own")
+    service: str | None = Field(None, description="label of the alerts")
+    severity: Severity = Field("warning", description="label of the alerts")
+    labels: dict[str, str] = Field(default_factory=dict, description="further labels of the alerts")
+
+
+class WatchSettings(_Section):
+    """What Sysop watches by itself; findings enter as alerts."""
+
+    metrics: tuple[MetricWatchSettings, ...] = Field((), description="queries")
+    logs: tuple[LogWatchSettings, ...] = Field((), description="log files")
+
+    @model_validator(mode="after")
+    def _names(self) -> WatchSettings:
+        names = [*(watch.name for watch in self.metrics), *(watch.name for watch in self.logs)]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"name: two watches are called {twice[0]}; an alert tells its watch by the name")
+        return self
 
 
 class EgressSettings(_Section):

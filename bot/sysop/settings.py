@@ -29,6 +29,7 @@ from sysop.sections import (
     SecretSettings,
     ServiceSettings,
     SlackSettings,
+    WatchSettings,
     WebhookSettings,
 )
 from sysop.yamlsafe import load as load_yaml
@@ -67,6 +68,7 @@ class Settings(BaseSettings):
     webhooks: WebhookSettings = Field(default_factory=WebhookSettings, description="alerts in")
     slack: SlackSettings = Field(default_factory=SlackSettings, description="the chat surface")
     incidents: IncidentSettings = Field(default_factory=IncidentSettings, description="how alerts become incidents")
+    watches: WatchSettings = Field(default_factory=WatchSettings, description="what Sysop watches by itself")
     runner: RunnerSettings = Field(default_factory=RunnerSettings, description="how runs are carried out")
     llm: LlmSettings = Field(default_factory=LlmSettings, description="the language model")
     plugins: dict[str, dict[str, Any]] = Field(default_factory=dict, description="a section for each plugin")

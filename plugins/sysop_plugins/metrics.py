@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, median
 from typing import Annotated, Any
@@ -16,7 +16,11 @@ from sysop.api import (
     Context,
     Health,
     HealthCheck,
+    Http,
     InvalidCall,
+    MetricQuery,
+    MetricSeries,
+    MetricSource,
     PluginContext,
     Response,
     Risk,
@@ -203,14 +207,29 @@ class _Answer:
 
 
 async def _ask(ctx: Context, path: str, params: Mapping[str, str]) -> _Answer:
-    settings: Settings = ctx.settings
+    return await _get(ctx.settings, ctx.http, ctx.secret, path, params)
+
+
+async def _get(
+    settings: Settings, http: Http, secret: Callable[[str], str], path: str, params: Mapping[str, str]
+) -> _Answer:
     if settings.url is None:
         raise ActionFailed(_NO_URL)
-    headers = {"Authorization": f"Bearer {ctx.secret(settings.token_secret)}"} if settings.token_secret else {}
-    response = await ctx.http.request(
+    headers = {"Authorization": f"Bearer {secret(settings.token_secret)}"} if settings.token_secret else {}
+    response = await http.request(
         "GET", f"{settings.url}/api/v1/{path}", params=params, headers=headers, timeout=settings.timeout
     )
     return _answer(response)
+
+
+async def read(ctx: PluginContext, secret: Callable[[str], str], query: MetricQuery) -> Sequence[MetricSeries]:
+    """Answer a watch's query. Raises ActionFailed or InvalidCall."""
+    params = {"query": query.text, "start": str(query.start), "end": str(query.end), "step": str(query.step)}
+    found = _matrix(await _get(ctx.settings, ctx.http, secret, "query_range", params))
+    return [
+        MetricSeries(one.labels, [(p.at, math.nan if p.value is None else p.value) for p in one.points])
+        for one in found
+    ]
 
 
 def _answer(response: Response) -> _Answer:
@@ -291,6 +310,12 @@ async def _health(ctx: PluginContext) -> Health:
 def register_actions() -> Iterable[Action]:
     """Offer the reads."""
     return [query, range, anomaly]
+
+
+@hookimpl
+def register_metric_sources() -> Iterable[MetricSource]:
+    """Answer the queries of watches."""
+    return [MetricSource("metrics", read)]
 
 
 @hookimpl

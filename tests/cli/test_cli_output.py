@@ -127,7 +127,7 @@ def test_a_closed_standard_output_is_no_mistake(shell: Shell) -> None:
 
 async def _an_incident(app: App) -> None:
     labels = {"alertname": "AVeryLongNameOfAnAlertThatFires", "service": "pages", "severity": "critical"}
-    await app.lifecycle.take([Alert("test", "1", 1_700_000_000_000, None, labels, {})])
+    await bench.take(app, [Alert("test", "1", 1_700_000_000_000, None, labels, {})])
     await app.close()
 
 

@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import IO
 
 import pytest
 from terminal import SETTINGS, Shell, clean_environment
@@ -30,6 +31,8 @@ class Serving:
 
     pid: int
     said: str
+    lines: IO[str]
+    """What it says after that."""
 
 
 @contextlib.contextmanager
@@ -44,7 +47,7 @@ def serving(shell: Shell) -> Iterator[Serving]:
             line = process.stderr.readline()
             assert line, said
             said += line
-        yield Serving(process.pid, said)
+        yield Serving(process.pid, said, process.stderr)
     finally:
         process.terminate()
         process.communicate(timeout=30)
@@ -89,6 +92,17 @@ def test_a_second_one_hears_of_the_first_and_not_of_its_port(shell: Shell, port:
     for refused in (second, elsewhere):
         assert (refused.code, refused.out) == (1, "")
         assert refused.err.strip() == f"Error: process {first.pid} runs this database already; stop it first"
+
+
+def test_warnings_go_to_standard_error_without_secrets(shell: Shell, port: int) -> None:
+    with listen("127.0.0.1", 0) as silent:
+        nobody = silent.getsockname()[1]
+    pull = f"{{pull: [{{url: 'http://user:hunter2hunter2@127.0.0.1:{nobody}'}}]}}"
+    shell.write(f"{SETTINGS}webhooks: {{port: {port}}}\nplugins: {{alertmanager: {pull}}}\n")
+    with serving(shell) as running:
+        line = next(line for line in running.lines if line.startswith("WARNING sysop.incidents.pulling"))
+    assert "cannot be asked for alerts" in line
+    assert "hunter2" not in line
 
 
 def test_on_postgresql_several_serve_one_database(shell: Shell, request: pytest.FixtureRequest) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from talk_kit import Talks
 
+import bench
 from gate.kit import ANN, BOB, CAT
 from sysop.errors import InvalidRequest
 from sysop.model import Alert, Run
@@ -60,7 +61,7 @@ async def shop(url: str, tmp_path: Path):  # type: ignore[no-untyped-def]
 
 async def fire(bot: Talks) -> str:
     labels = {"alertname": "Down", "severity": "critical", "service": "web"}
-    await bot.app.lifecycle.take([Alert("test", "1", 1_700_000_000_000, None, labels, {})])
+    await bench.take(bot.app, [Alert("test", "1", 1_700_000_000_000, None, labels, {})])
     (one,) = await bot.app.store.read(incidents.listed)
     return one.id
 

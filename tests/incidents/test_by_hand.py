@@ -79,6 +79,18 @@ async def test_one_that_is_opened_to_be_looked_into_has_a_run_that_ann_asks_for(
     assert (await load(app, opened)).run == again
 
 
+async def test_whose_words_an_incident_quotes_asks_for_every_run_that_looks_into_it(app: App) -> None:
+    more = {"delivery": "1", "triage": True, "also": [DAN.id]}
+    opened = await app.lifecycle.open_by_hand(ANN, "dan says web is odd", "error", ["web"], **more)
+    for _ in range(2):
+        run = (await load(app, opened)).run
+        await app.service.cancel(str(run), ANN)
+        await app.lifecycle.triage(opened, BOB)
+    found = await app.store.read(lambda conn: runs.newest(conn))
+    assert [DAN.id in run.requesters for run in found] == [True, True, True]
+    assert [BOB.id in run.requesters for run in found].count(True) == 2
+
+
 async def test_two_who_start_the_triage_at_once_start_one(app: App) -> None:
     opened = await app.lifecycle.open_by_hand(ANN, "Odd", "error", ["web"], delivery="1")
     wishes = [app.lifecycle.triage(opened, who) for who in (ANN, BOB) * 3]
@@ -100,18 +112,18 @@ async def test_one_closed_by_hand_is_over_whatever_fires_still(app: App) -> None
     one, other = (
         Alert("test", name, now, None, {"alertname": name, "service": "web"}, {}) for name in ("Down", "Slow")
     )
-    await app.lifecycle.take([one, other])
+    await bench.take(app, [one, other])
     (opened,) = [incident.id for incident in await app.store.read(incidents.listed)]
     await app.lifecycle.resolve(opened, BOB, "it was the cable")
     assert ("incident.resolved", BOB.id) in await kinds(app, opened)
-    await app.lifecycle.take([replace(other, ends_at=now + 1)])
+    await bench.take(app, [replace(other, ends_at=now + 1)])
     assert (await load(app, opened)).state is IncidentState.RESOLVED
     for wish in (app.lifecycle.resolve, app.lifecycle.acknowledge, app.lifecycle.triage):
         with pytest.raises(InvalidRequest, match="is resolved already"):
             await wish(opened, BOB)
     with pytest.raises(InvalidRequest, match="there is no incident"):
         await app.lifecycle.acknowledge("inc-none", BOB)
-    await app.lifecycle.take([replace(one, starts_at=now + 5)])
+    await bench.take(app, [replace(one, starts_at=now + 5)])
     assert len(await app.store.read(incidents.listed)) == 2
 
 
@@ -120,7 +132,7 @@ EVE = Actor("person:eve", human=True)
 
 async def fire(app: App) -> tuple[str, Alert]:
     alert = Alert("test", "1", await app.store.now(), None, {"alertname": "Down", "service": "web"}, {})
-    await app.lifecycle.take([alert])
+    await bench.take(app, [alert])
     (opened,) = await app.store.read(incidents.listed)
     return opened.id, alert
 
@@ -132,7 +144,7 @@ async def test_nobody_without_a_role_resolves_while_an_alert_fires(app: App) -> 
     before = await load(app, opened)
     run = await app.store.read(lambda conn: runs.load(conn, str(before.run)))
     assert (before.state, run.over) == (IncidentState.OPEN, False)
-    await app.lifecycle.take([replace(alert, ends_at=alert.starts_at + 1)])
+    await bench.take(app, [replace(alert, ends_at=alert.starts_at + 1)])
     with pytest.raises(NotAllowed, match=f"{run.id} looks into {opened}: only who asked for it"):
         await app.lifecycle.resolve(opened, DAN)
     await app.service.cancel(run.id, ANN)
@@ -154,7 +166,7 @@ async def test_one_that_was_closed_too_early_is_opened_again_by_hand(app: App) -
     with pytest.raises(InvalidRequest, match="is not resolved"):
         await app.lifecycle.reopen(opened, DAN)
     await app.lifecycle.resolve(opened, BOB)
-    await app.lifecycle.take([alert])
+    await bench.take(app, [alert])
     assert (await load(app, opened)).state is IncidentState.RESOLVED, "what is known opens nothing"
     await app.lifecycle.reopen(opened, DAN)
     again = await load(app, opened)
@@ -162,7 +174,7 @@ async def test_one_that_was_closed_too_early_is_opened_again_by_hand(app: App) -
     assert ("incident.reopened", DAN.id) in await kinds(app, opened)
     await app.lifecycle.triage(opened, DAN)
     await app.lifecycle.resolve(opened, BOB)
-    await app.lifecycle.take([replace(alert, ends_at=alert.starts_at + 1)])
+    await bench.take(app, [replace(alert, ends_at=alert.starts_at + 1)])
     with pytest.raises(InvalidRequest, match=f"no alert of {opened} fires any more"):
         await app.lifecycle.reopen(opened, DAN)
 

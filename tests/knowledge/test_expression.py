@@ -4,9 +4,9 @@ import time
 
 import pytest
 
+from sysop import expression
 from sysop.errors import RunbookError
-from sysop.knowledge import expression
-from sysop.knowledge.expression import ExpressionError
+from sysop.expression import ExpressionError
 from sysop.knowledge.shape import DOUBLE, conform, list_of, object_of, of_schema
 
 SERIES = [
@@ -105,6 +105,13 @@ async def test_lists_are_capped_so_that_the_worst_case_stays_short(source):
         await value(source, many(longest + 1))
 
 
+@pytest.mark.parametrize(("source", "most"), {"m.exists(k, k == '')": 500, "m.all(k, m.all(l, k != ''))": 62}.items())
+async def test_maps_are_capped_as_lists_are_since_macros_walk_their_keys(source, most):
+    await value(source, {"m": {f"k{n}": n for n in range(most)}})
+    with pytest.raises(ExpressionError, match=f"its macros would walk {most + 1} entries too often"):
+        await value(source, {"m": {f"k{n}": n for n in range(most + 1)}})
+
+
 async def test_a_long_list_that_is_not_referred_to_does_not_matter():
     steps = {"other": {"result": list(range(5_000))}, "mine": {"ok": True}}
     assert await value("steps.mine.ok", {"steps": steps}) is True
@@ -138,7 +145,7 @@ def test_a_recursive_model_is_known_to_some_depth_and_never_loops():
 
 def test_expressions_load_no_command_line_and_leave_the_library_whole():
     code = (
-        "import sys; from sysop.knowledge import expression\n"
+        "import sys; from sysop import expression\n"
         "print([m for m in ('cel.cli', 'prompt_toolkit', 'typer', 'pygments') if m in sys.modules])\n"
         "import cel; print(cel.Program is expression.cel.Program, cel.evaluate('1 + 1', {}), cel.stdlib.__name__)"
     )

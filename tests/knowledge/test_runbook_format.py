@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sysop.errors import RunbookError
+from sysop.expression import FUNCTIONS, Expression
 from sysop.knowledge import runbook
-from sysop.knowledge.expression import FUNCTIONS, Expression
 from sysop.knowledge.lint import BASE_NAMES, step_shape
 from sysop.knowledge.runbook import parse
 from sysop.knowledge.shape import ANY

@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 
-from sysop.api import Alert
-from sysop_plugins.alertmanager import parse, register_alert_sources
+from sysop.api import Alert, Delivery
+from sysop_plugins import alertmanager
+from sysop_plugins.alertmanager import register_alert_sources
+from sysop_plugins.alertmanager.settings import Settings
 
 FIRING: dict[str, Any] = {
     "receiver": "sysop",
@@ -41,6 +43,10 @@ def changed(**values: Any) -> dict[str, Any]:
         else:
             payload["alerts"][0][name] = value
     return payload
+
+
+def parse(payload: Any) -> Any:
+    return alertmanager.parse(Delivery({}, b"", payload))
 
 
 def test_a_firing_alert_is_read_with_the_fingerprint_it_came_with():
@@ -90,11 +96,21 @@ def test_without_a_believable_end_an_alert_has_none(status, ends):
         ("2026-03-02T09:14:07Z", 1772442847000),
         ("2026-03-02T10:14:07.25+01:00", 1772442847250),
         ("2026-03-02T09:14:07.123456789Z", 1772442847123),
+        ("0001-01-01T00:00:00+23:59", -62135596800000),  # a year 0 or 10000 could never be shown
+        ("9999-12-31T23:59:59-23:59", 253402300799999),
     ],
 )
 def test_times_come_with_any_precision_and_offset(text, milliseconds):
     (alert,) = parse(changed(startsAt=text))
     assert alert.starts_at == milliseconds
+
+
+def test_what_max_alerts_cut_off_is_told_in_the_log(caplog):
+    assert len(list(parse({**FIRING, "truncatedAlerts": 2}))) == 1
+    assert "Alertmanager left 2 alerts out of a delivery" in caplog.text
+    caplog.clear()
+    parse(FIRING)
+    assert caplog.text == ""
 
 
 def test_unknown_keys_do_not_matter():
@@ -140,4 +156,4 @@ def test_many_problems_are_shown_in_short():
 
 
 def test_the_source_is_offered_under_its_name():
-    assert [s.name for s in register_alert_sources()] == ["alertmanager"]
+    assert [s.name for s in register_alert_sources(Settings())] == ["alertmanager"]

@@ -6,20 +6,26 @@ from sysop.api import Risk
 from sysop.errors import SettingsError
 from sysop.host import load
 
-BUNDLED = ("alertmanager", "cicd", "inventory", "metrics")
+SOURCES = (
+    *("alertmanager", "cloudevents", "cloudwatch", "datadog", "github", "gitlab", "grafana", "jenkins", "pagerduty"),
+    "sentry",
+)
+BUNDLED = (*SOURCES, "cicd", "generic", "inventory", "metrics")
 
 
 def test_every_bundled_plugin_loads_without_any_settings():
     host = load({}, required=BUNDLED)
     assert {line.name: line.problem for line in host.report if line.name in BUNDLED} == dict.fromkeys(BUNDLED)
-    assert "alertmanager" in host.alert_sources()
+    assert set(SOURCES) <= set(host.alert_sources())
     assert {plugin for plugin, _ in host.health_checks()} >= {"cicd", "inventory", "metrics"}
 
 
-def test_only_starting_stopping_and_deploying_are_changes():
+def test_only_starting_stopping_deploying_and_silencing_are_changes():
     host = load({}, required=BUNDLED)
     ours = {name: action for name, action in host.actions.items() if action.plugin in BUNDLED}
     assert {name: action.target for name, action in ours.items() if action.risk is not Risk.READ} == {
+        "alertmanager.silence": "alertmanager:{mark}",
+        "alertmanager.unsilence": "alertmanager:{silence}",
         "cicd.trigger": "pipeline:{pipeline}",
         "cicd.cancel": "build:{build}",
         "cicd.deploy": "service:{service}",

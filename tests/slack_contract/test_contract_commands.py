@@ -20,6 +20,7 @@ async def test_help_names_every_command_and_those_of_plugins(bot: Bot, typed: st
         "ask",
         "status",
         "incident",
+        "silence",
         "run",
         "approve",
         "deny",
@@ -97,6 +98,30 @@ async def test_run_without_anything_lets_people_choose(bot: Bot) -> None:
     assert "Count failing orders" in await bot.form()
     await bot.submit({"service": "payments"})
     assert "payments" in bot.answer
+
+
+async def test_silence_keeps_alerts_quiet_until_it_is_ended(bot: Bot) -> None:
+    await bot.say("/sysop silence service=checkout 2h because of the migration", user="lead")
+    assert "These alerts are quiet until" in str(bot.told)
+    assert 'service="checkout"' in str(bot.told)
+    await bot.say("/sysop silence")
+    assert "because of the migration" in str(bot.told)
+    await bot.say("/sysop silence service=payments 2h me too")
+    assert "only a person with a role can silence alerts" in str(bot.told)
+    await bot.say("/sysop silence", user="lead")
+    await bot.click("End", user="lead")
+    assert "The silence is ended" in str(bot.told)
+    await bot.say("/sysop silence")
+    assert "Nothing is silenced." in str(bot.told)
+
+
+@form
+async def test_silence_asks_for_what_is_missing(bot: Bot) -> None:
+    await bot.say("/sysop silence service=checkout", user="lead")
+    with pytest.raises(Refused):
+        await bot.submit({"For how long?": "for ever", "Why?": "a fair"}, user="lead")
+    await bot.submit({"For how long?": "1d12h", "Beginning in": "30m", "Why?": "a fair"}, user="lead")
+    assert "These alerts will be quiet from" in str(bot.told)
 
 
 async def test_approve_by_command_is_the_second_way(bot: Bot, company: Company) -> None:

@@ -61,7 +61,7 @@ async def test_an_alert_becomes_a_thread_a_plan_a_question_and_a_summary(bot: Bo
     assert "shop.rollback" in summary
     closed = await card(bot)
     assert "🟢 Resolved" in closed
-    assert closed.labels == []
+    assert closed.labels == ["Report"]
 
 
 async def test_alerts_that_belong_together_are_one_incident_and_say_why(bot: Bot) -> None:
@@ -82,6 +82,18 @@ async def test_somebody_looks_after_it_and_everybody_sees_who(bot: Bot) -> None:
     assert "Acknowledged by: @lead" in opening
     assert "Acknowledge" not in opening.labels
     assert any("@lead" in one and "looks after this" in one for one in bot.thread)
+
+
+@pytest.mark.needs("views.open", "chat.postEphemeral", "conversations.open")
+async def test_alerts_of_an_incident_are_silenced_from_its_card(bot: Bot) -> None:
+    await bot.shortcut("New incident", user="lead")
+    await bot.submit({**OPEN, "Triage": []}, user="lead")
+    opening = await card(bot)
+    assert "Silence" in opening.labels
+    await bot.click("Silence", user="lead", on=opening)
+    await bot.submit({"Why?": "it is known"}, user="lead")
+    assert "These alerts are quiet until" in str(bot.told)
+    assert 'service="checkout"' in str(bot.told), "the form knew it"
 
 
 async def test_triage_can_be_run_again_once_the_first_one_is_over(bot: Bot, company: Company) -> None:
@@ -111,8 +123,8 @@ async def test_a_person_closes_it_and_it_opens_again_by_a_new_alert(bot: Bot) ->
     assert "🔴 Open" in await card(bot)
     await bot.click("Resolve", user="lead", on=await card(bot))
     await alert(bot, firing=False)
-    assert "🟢 Resolved" in await card(bot)
-    assert (await card(bot)).labels == []
+    await bot.wait_for_message("🟢 Resolved", user="lead")
+    assert (await card(bot)).labels == ["Report"]
     await alert(bot)
     roots = [one for one in await bot.slack.messages("lead", "incidents") if one.mine and not one.private]
     assert ["🟢" in one for one in roots] in ([True, False], [False]), "it is told of again"

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from sysop import expression
 from sysop.agent.question import told
 from sysop.errors import ActionRefused, InvalidCall
 from sysop.extension import Earlier, Toolbox
-from sysop.knowledge import expression
 from sysop.knowledge.search import Hit
 from sysop.model import Claim, Conclusion, Outcome, Risk, Run
 

@@ -6,8 +6,8 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
+from sysop import expression
 from sysop.extension import OpenApproval, OpenIncident, Standing, Tool
-from sysop.knowledge import expression
 from sysop.knowledge.index import Match
 from sysop.knowledge.runbook import Runbook
 from sysop.model import Origin, Risk, Run

@@ -13,14 +13,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from sysop import expression
 from sysop.actions import Action
 from sysop.agent.collect import Collect, Failure, Memory, Reply, as_text, call_text, named
 from sysop.agent.question import asks, in_words, only_told
 from sysop.errors import RunbookError, WaitUntil
+from sysop.expression import Expression, ExpressionError
 from sysop.extension import Earlier, Toolbox
 from sysop.inventory import Inventory
-from sysop.knowledge import expression
-from sysop.knowledge.expression import Expression, ExpressionError
 from sysop.knowledge.index import Index, Match
 from sysop.knowledge.runbook import CONTINUE, ESCALATE, Ending, Runbook, Step, Text, Value
 from sysop.knowledge.search import MIN_CONFIDENCE

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import os
 import time
 from collections.abc import Sequence
 from functools import partial
@@ -17,6 +15,7 @@ from sysop.app import App
 from sysop.cli import Group, show
 from sysop.cli.bar import Bar
 from sysop.cli.common import EXIT_NOT_RESOLVED, command, emit, err, json_option, listed, opened, out
+from sysop.cli.files import whole
 from sysop.cli.output import echo
 from sysop.model import AuditEntry
 from sysop.store import audit as log
@@ -126,35 +125,11 @@ async def export(file: Path | None) -> None:
 
 
 def _write(conn: Connection, file: Path) -> int:
-    """Write beside the file and rename, so that a broken export never looks like a whole one.
-
-    What is no file, such as a pipe, is written into: putting a file in its place would do harm.
-    """
-    place = file.resolve()
-    whole = not place.exists() or place.is_file()
-    part = place.with_name(f"{place.name}.part") if whole else place
-    try:
-        count = _write_lines(conn, part, sync=whole)
-        if whole:
-            part.replace(place)
-    except OSError as bad:
-        if whole:
-            with contextlib.suppress(OSError):
-                part.unlink()
-        told = f"{file} cannot be written: {bad.strerror}; name a place where there is room and that is yours to write"
-        raise click.ClickException(told) from None
-    return count
-
-
-def _write_lines(conn: Connection, place: Path, *, sync: bool) -> int:
     count = 0
-    with place.open("w", encoding="utf-8") as target:
+    with whole(file) as target:
         for line in log.export(conn):
             target.write(f"{line}\n")
             count += 1
-        target.flush()
-        if sync:
-            os.fsync(target.fileno())
     return count
 
 

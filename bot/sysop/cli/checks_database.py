@@ -13,13 +13,14 @@ from sysop.cli.common import again, message
 from sysop.cli.found import Found
 from sysop.errors import SysopError
 from sysop.model import Risk
+from sysop.store import alerts, effects, mode, schema
 from sysop.store import audit as log
-from sysop.store import effects, mode, schema
 from sysop.store.engine import sqlite_file
 from sysop.store.writer import Tx, host_clock
 
 CLOCK_MS = 2_000
 HOUR_MS = 3_600_000
+LATE_MS = 60_000
 
 
 async def database(app: App) -> AsyncIterator[Found]:
@@ -42,6 +43,7 @@ async def database(app: App) -> AsyncIterator[Found]:
     yield await _runner(app)
     yield await _mode(app)
     yield await _budgets(app)
+    yield await _alerts(app)
 
 
 def _engine(conn: Connection) -> tuple[str, str]:
@@ -59,6 +61,16 @@ def _revision(conn: Connection) -> str:
     except SysopError as bad:
         return str(bad)
     return ""
+
+
+async def _alerts(app: App) -> Found:
+    """Tell whether alerts that were taken in are placed; they are kept all the same."""
+    waits, since = await app.store.read(alerts.backlog)
+    late = since is not None and await app.store.now() - since > LATE_MS
+    if not late:
+        return Found("placing", "ok", f"{waits} of those taken in wait to be placed" if waits else "all are placed")
+    fix = f"they are placed by a running {again('serve')}; see its log if there is one"
+    return Found("placing", "failed", f"{waits} wait to be placed, the first since {show.when(since)}", fix)
 
 
 async def clock(app: App) -> Found:

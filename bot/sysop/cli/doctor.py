@@ -40,9 +40,9 @@ async def doctor(as_json: bool) -> int:
 
 def _print(one: Found) -> None:
     mark, style = _MARKS[one.status]
-    out().print(Text.assemble((f"{mark} {one.name:<12}", style), show.visible(one.detail)), soft_wrap=True)
+    out().print(Text.assemble((f"{mark} {one.name:<14}", style), show.visible(one.detail)), soft_wrap=True)
     for line in one.fix.splitlines():
-        out().print(Text(f"  {'':<12}{show.visible(line)}", style="dim"), soft_wrap=True)
+        out().print(Text(f"  {'':<14}{show.visible(line)}", style="dim"), soft_wrap=True)
 
 
 def _print_settings(settings: Mapping[str, Any]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import signal
 import socket
 from dataclasses import dataclass, field
@@ -26,6 +27,7 @@ EXIT_INTERRUPTED = 130
 @command
 async def serve() -> int:
     """Run Sysop: take alerts in, carry runs forward, until SIGTERM or Ctrl-C."""
+    _log_warnings()
     async with opened(check=False) as app:
         webhooks, listener = await _door(app)
         with listener:
@@ -47,6 +49,12 @@ async def serve() -> int:
                 await server.stop(told.twice)
                 await app.end(told.twice)
     return EXIT_INTERRUPTED if told.twice.is_set() else 0
+
+
+def _log_warnings() -> None:
+    """Log warnings, too: that a server does not answer, say, is told nowhere else where nobody waits for an answer."""
+    root = logging.getLogger()
+    root.setLevel(min(root.level, logging.WARNING))
 
 
 async def _door(app: App) -> tuple[Starlette, socket.socket]:

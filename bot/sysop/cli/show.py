@@ -11,13 +11,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from rich.cells import cell_len
-from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.markup import escape
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from sysop.model import Approval, AuditEntry, Incident, Outcome, Risk, Run
+from sysop.model import Approval, AuditEntry, Outcome, Risk, Run
 
 STATE_STYLE = {
     "done": "green",
@@ -265,22 +265,3 @@ def facts(entry: AuditEntry) -> str:
 def run_json(run: Run) -> dict[str, Any]:
     """Return a run for machines."""
     return {**asdict(run), "conclusion": run.conclusion}
-
-
-def incident_lines(incident: Incident) -> Group:
-    """Return an incident with its alerts and the reason of each membership."""
-    about = f"  {incident.id}  {incident.severity}  since {when(incident.opened_at)} UTC"
-    head = Text.assemble((visible(incident.title), "bold"), visible(about))
-    members = table(
-        "alert",
-        "service",
-        "state",
-        "since (UTC)",
-        "why it belongs here",
-        drop=("service", "since (UTC)"),
-        rows=(
-            (a.name, a.service or "", state("open" if a.firing else "resolved"), when(a.starts_at), reason)
-            for a, reason in zip(incident.alerts, incident.reasons, strict=True)
-        ),
-    )
-    return Group(head, Text.assemble("state ", state(incident.state), f"   run {incident.run or 'none'}"), members)

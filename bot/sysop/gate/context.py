@@ -11,9 +11,10 @@ from sysop.actions import Action
 from sysop.errors import CallError, SettingsError
 from sysop.extension import PluginContext
 from sysop.gate.http import HttpClient, PluginHttp, hosts_in
-from sysop.host import Host, Plugin
+from sysop.host import Host
 from sysop.inventory import Inventory
 from sysop.paths import private_folder
+from sysop.plugin import Plugin
 from sysop.settings import Secrets, Settings
 from sysop.store.writer import host_clock
 

@@ -1,4 +1,4 @@
-"""Incidents over time: opened by an alert, joined by others, mitigated when none fires, resolved after quiet."""
+"""Incidents over time: alerts are taken in; incidents are mitigated, resolved after quiet, looked into again."""
 
 from __future__ import annotations
 
@@ -6,18 +6,27 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import TypeVar
 
+from sysop.incidents import again
 from sysop.incidents.by_hand import ByHand
-from sysop.incidents.correlate import CallPathCorrelator, Correlator
-from sysop.incidents.moves import ALERTS, SEVERITIES, add, move, triage
+from sysop.incidents.moves import ALERTS, idle, move, refresh, triage
 from sysop.inventory import Inventory
-from sysop.model import Alert, Incident, IncidentState, Request
+from sysop.model import Alert, IncidentState, Request
 from sysop.sections import IncidentSettings
+from sysop.store import alerts as taken
+from sysop.store import endings, silences
 from sysop.store import incidents as rows
+from sysop.store.alerts import Key, Placed, key_of
 from sysop.store.store import Store
 from sysop.store.writer import Tx
 
-CHUNK = 50
+T = TypeVar("T")
+R = TypeVar("R")
+
+CHUNK = 200
+FEW = 10
+"""Incidents brought in line by the first of several writes: each may have a summary to be told in the chat."""
 TURN_S = 0.05
 """So long one piece of a storm should keep the writer, which votes and the pause switch wait for."""
 
@@ -31,8 +40,12 @@ class Taken:
     known: int = 0
 
 
+def _nobody() -> None:
+    """Wake nobody."""
+
+
 class Lifecycle(ByHand):
-    """Takes alerts in and moves incidents on, beside what people do by hand.
+    """Takes alerts in and moves incidents on, beside what people do by hand. Which incident is `Placing`'s to say.
 
     The final state does not depend on order or repetition of deliveries.
     """
@@ -43,109 +56,120 @@ class Lifecycle(ByHand):
         inventory: Inventory,
         settings: IncidentSettings,
         planner_of: Callable[[Request], str],
-        correlator: Correlator | None = None,
     ) -> None:
         super().__init__(store, inventory, planner_of)
         self._settings = settings
-        self._correlator = correlator or CallPathCorrelator(inventory, settings.join_within_seconds)
+        self._ended: set[str] = set()
+        self.wake: Callable[[], None] = _nobody
+        """Called when alerts wait to be placed."""
 
     async def take(self, alerts: Iterable[Alert]) -> Taken:
-        """Store a delivery and everything that follows from it; durable on return."""
-        left, size = tuple(alerts), CHUNK
-        done: list[str] = []
-        while left:
-            piece, left, began = left[:size], left[size:], time.monotonic()
-            done += await self._store.write(partial(self._take_some, alerts=piece))
-            took = max(time.monotonic() - began, 0.001)
-            size = max(1, min(CHUNK, int(len(piece) * TURN_S / took)))
-        return Taken(done.count("new"), done.count("ended"), done.count("known"))
+        """Store a delivery; durable on return. Which incident its alerts belong to is found a moment later."""
+        pieces = await self._in_turns(tuple(alerts), _take_some, CHUNK)
+        done = [one for said, _ in pieces for one in said]
+        self._ended.update(incident for _, incidents in pieces for incident in incidents)
+        found = Taken(done.count("new"), done.count("ended"), done.count("known"))
+        if found.new:
+            self.wake()
+        return found
 
-    def _take_some(self, tx: Tx, alerts: Sequence[Alert]) -> list[str]:
-        rows.lock(tx)
-        incidents = {incident.id: incident for incident in rows.unresolved(tx.conn)}
-        return [self._take_one(tx, alert, incidents) for alert in alerts]
+    async def settle(self) -> None:
+        """Bring incidents in line with alerts that have ended, also with those another process was told of."""
+        ended, self._ended = self._ended, set()
+        ended |= await self._store.read(rows.unsettled)
+        await self._in_turns(sorted(ended), _refresh_some, FEW)
 
     async def tick(self) -> None:
-        """Resolve what has been quiet long enough."""
+        """Mitigate what fires no more, resolve what has been quiet long enough, look again into what has changed."""
+        await self.settle()
         quiet_ms = self._settings.quiet_seconds * 1000
-        if not await self._store.read(rows.mitigated):
+        if mitigated := await self._store.read(rows.mitigated):
+            now = await self._store.now()
+            quiet = [incident for incident, since in mitigated if now - since >= quiet_ms]
+            await self._in_turns(quiet, partial(_resolve_quiet, quiet_ms=quiet_ms), FEW)
+        if self._settings.triage and self._settings.triage_most > 1:
+            await self._look_again()
+
+    async def _in_turns(self, items: Sequence[T], unit: Callable[[Tx, Sequence[T]], R], size: int) -> list[R]:
+        """Write items down in pieces of which none keeps the writer for long, the first of this size."""
+        said: list[R] = []
+        left = items
+        while left:
+            piece, left, began = left[:size], left[size:], time.monotonic()
+            said.append(await self._store.write(partial(_apply, unit=unit, some=piece)))
+            took = max(time.monotonic() - began, 0.001)
+            size = max(1, min(CHUNK, int(len(piece) * TURN_S / took)))
+        return said
+
+    async def _look_again(self) -> None:
+        after_ms = self._settings.triage_again_after_seconds * 1000
+        due = partial(again.changed, after_ms=after_ms, most=self._settings.triage_most)
+        if not await self._store.read(due):
             return
 
         def unit(tx: Tx) -> None:
             rows.lock(tx)
-            for incident, since in rows.mitigated(tx.conn):
-                if tx.now() - since >= quiet_ms:
-                    move(tx, incident, IncidentState.RESOLVED, f"no alert fired for {quiet_ms // 1000} s")
+            for incident, why in due(tx.conn):
+                if not idle(tx, incident):
+                    continue
+                tx.audit(rows.chain(incident), "incident.triaged_again", ALERTS.id, reason=why)
+                triage(tx, incident, ALERTS, self._planner_of, again=True)
 
         await self._store.write(unit)
 
-    def _take_one(self, tx: Tx, alert: Alert, incidents: dict[str, Incident]) -> str:
-        """Take one alert; `incidents` are those not resolved, kept up to date."""
-        known = rows.find_alert(tx.conn, alert)
-        if known is None:
-            self._join(tx, alert, incidents)
-            return "new"
-        stored, incident = known
-        if alert.ends_at is None or alert.ends_at == stored.ends_at:
-            return "known"  # a firing that arrives after its end changes nothing
-        rows.end_alert(tx, alert)
-        tx.touch(rows.chain(incident))  # also of one that is resolved: what is shown of it tells what fires still
-        whole = incidents.get(incident) or rows.load(tx.conn, incident)
-        members = tuple(replace(one, ends_at=alert.ends_at) if _same(one, alert) else one for one in whole.alerts)
-        incidents[incident] = _settle(tx, replace(whole, alerts=members))
-        return "ended"
 
-    def _join(self, tx: Tx, alert: Alert, incidents: dict[str, Incident]) -> None:
-        live = [incident for incident in incidents.values() if incident.state is not IncidentState.RESOLVED]
-        placed = self._correlator.place(alert, live)
-        whole = incidents[placed.incident] if placed.incident else self._open(tx, alert)
-        rows.add_alert(tx, alert, whole.id, placed.reason)
-        tx.audit(
-            rows.chain(whole.id),
-            "incident.joined",
-            ALERTS.id,
-            reason=placed.reason,
-            alert=alert.name,
-            service=alert.service,
-            fingerprint=alert.fingerprint,
-        )
-        added = (alert.service,) if alert.service and alert.service not in whole.services else ()
-        whole = replace(
-            whole,
-            severity=max((whole.severity, _severity(alert)), key=_rank),
-            services=whole.services + added,
-            alerts=(*whole.alerts, alert),
-            reasons=(*whole.reasons, placed.reason),
-        )
-        rows.change(tx, whole.id, services=list(whole.services), severity=whole.severity)
-        if alert.firing and whole.run is None and self._settings.triage:
-            after_ms = int(self._settings.triage_after_seconds * 1000)
-            whole = replace(whole, run=triage(tx, whole.id, ALERTS, self._planner_of, after_ms=after_ms))
-        incidents[whole.id] = _settle(tx, whole)
-
-    def _open(self, tx: Tx, alert: Alert) -> Incident:
-        title = f"{alert.name} on {alert.service}" if alert.service else alert.name
-        return add(tx, title, _severity(alert), (), ALERTS)
+def _apply(tx: Tx, unit: Callable[[Tx, Sequence[T]], R], some: Sequence[T]) -> R:
+    return unit(tx, some)
 
 
-def _same(one: Alert, other: Alert) -> bool:
-    return (one.starts_at, one.fingerprint, one.source) == (other.starts_at, other.fingerprint, other.source)
+def _resolve_quiet(tx: Tx, incidents: Sequence[str], quiet_ms: int) -> None:
+    rows.lock(tx)
+    for one in rows.heads(tx.conn, incidents).values():
+        quiet = one.state is IncidentState.MITIGATED and one.mitigated_at is not None
+        if quiet and tx.now() - (one.mitigated_at or 0) >= quiet_ms:
+            move(tx, one.id, IncidentState.RESOLVED, f"no alert fired for {quiet_ms // 1000} s")
 
 
-def _settle(tx: Tx, incident: Incident) -> Incident:
-    """Move an incident to the state its alerts say, and return it so; one that is resolved stays so."""
-    if incident.firing and incident.state is IncidentState.MITIGATED:
-        move(tx, incident.id, IncidentState.OPEN, "an alert fires again")
-        return replace(incident, state=IncidentState.OPEN, mitigated_at=None, resolved_at=None)
-    if not incident.firing and incident.state is IncidentState.OPEN:
-        move(tx, incident.id, IncidentState.MITIGATED, "no alert fires any more")
-        return replace(incident, state=IncidentState.MITIGATED, mitigated_at=tx.now())
-    return incident
+def _take_some(tx: Tx, alerts: Sequence[Alert]) -> tuple[list[str], set[str]]:
+    """Store some alerts: two statements for those that are new, one for each that has ended.
+
+    Returns what each is to us, and the incidents that one which has ended belongs to: they are brought in line later,
+    since the lock of incidents is held long in a storm, and no sender should wait for it.
+    """
+    taken.lock(tx)
+    over = {key_of(alert): alert for alert in endings.add(tx, [alert for alert in alerts if alert.ending])}
+    stored = taken.find(tx.conn, {*over, *(key_of(alert) for alert in alerts if not alert.ending)})
+    new: dict[Key, Alert] = {}
+    ended: dict[Key, Alert] = {}
+    said = [_sort(alert, stored, new, ended) for alert in alerts if not alert.ending]
+    ended = over | ended
+    for key in sorted(ended):  # as placing goes through them, or each could wait for the other
+        taken.end(tx, ended[key])
+    new = endings.applied(tx.conn, new)
+    taken.add(tx, list(new.values()), silences.covering(tx, new.values()))
+    return said + ["ended"] * len(over), {id for key in ended if (id := stored[key].incident) is not None}
 
 
-def _severity(alert: Alert) -> str:
-    return alert.labels.get("severity", "warning")
+def _sort(alert: Alert, stored: dict[Key, Placed], new: dict[Key, Alert], ended: dict[Key, Alert]) -> str:
+    """Tell what an alert is to us. Its end is the latest that was told; a firing after that changes nothing."""
+    key = key_of(alert)
+    known = new.get(key) or ended.get(key) or (stored[key].alert if key in stored else None)
+    if known is None:
+        new[key] = alert
+        return "new"
+    if alert.ends_at is None or (known.ends_at is not None and alert.ends_at <= known.ends_at):
+        return "known"
+    if key in new:
+        new[key] = replace(new[key], ends_at=alert.ends_at)
+    else:
+        ended[key] = replace(known, ends_at=alert.ends_at)
+    return "ended"
 
 
-def _rank(severity: str) -> int:
-    return SEVERITIES.index(severity) if severity in SEVERITIES else SEVERITIES.index("warning")
+def _refresh_some(tx: Tx, incidents: Sequence[str]) -> None:
+    rows.lock(tx)
+    for incident in rows.heads(tx.conn, incidents).values():
+        if incident.state is IncidentState.RESOLVED:
+            tx.touch(rows.chain(incident.id))  # what is shown of it tells what fires still
+        else:
+            refresh(tx, incident)

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from sysop.model import Actor, Incident, IncidentState, Origin, Request, Run, new_id
-from sysop.store import conversations, runs
+from sysop.model import Actor, Alert, Incident, IncidentState, Origin, Request, Run, new_id
+from sysop.store import alerts, conversations, runs
 from sysop.store import incidents as rows
+from sysop.store.alerts import Digest
 from sysop.store.writer import Tx
 
 ALERTS: Final = Actor("service:alerts")
+UNSAID: Final = "warning"
 SEVERITIES: Final = ("none", "info", "warning", "error", "critical", "page")
 
 
@@ -44,6 +46,39 @@ def move(tx: Tx, incident: str, to: IncidentState, reason: str, actor: Actor = A
     tx.audit(rows.chain(incident), f"incident.{kind}", actor.id, reason=reason)
 
 
+def refresh(tx: Tx, incident: Incident) -> Digest:
+    """Bring an incident in line with its alerts, and return what they come to; one that is resolved stays so."""
+    found = alerts.digest(tx.conn, incident.id)
+    by_hand = incident.opened_by is not None
+    services = tuple(dict.fromkeys((*incident.services, *found.services))) if by_hand else found.services
+    severities = [severity or UNSAID for severity in found.severities]
+    severity = max((*severities, *((incident.severity,) if by_hand or not severities else ())), key=rank)
+    if (services, severity) != (incident.services, incident.severity):
+        rows.change(tx, incident.id, services=list(services), severity=severity)
+    tx.touch(rows.chain(incident.id))
+    _settle(tx, incident, found)
+    return found
+
+
+def _settle(tx: Tx, incident: Incident, found: Digest) -> None:
+    if not found.alerts:  # a person opened it: only a person can say that it is over
+        return
+    if found.firing and incident.state is IncidentState.MITIGATED:
+        move(tx, incident.id, IncidentState.OPEN, "an alert fires again")
+    elif not found.firing and incident.state is IncidentState.OPEN:
+        move(tx, incident.id, IncidentState.MITIGATED, "no alert fires any more")
+
+
+def severity_of(alert: Alert) -> str:
+    """Return how bad an alert is; one that does not say so is taken for a warning."""
+    return alert.labels.get("severity", UNSAID)
+
+
+def rank(severity: str) -> int:
+    """Return the place of a severity among all; one that nobody knows stands with the warnings."""
+    return SEVERITIES.index(severity) if severity in SEVERITIES else SEVERITIES.index(UNSAID)
+
+
 def triage(
     tx: Tx,
     incident: str,
@@ -58,21 +93,22 @@ def triage(
     """Start the run of an incident, the newest main run of its conversation; returns its id.
 
     For alerts it begins a moment later, so that it sees those that come with the first. Whoever opened the incident
-    chose its words, and whoever is in `also` wrote what it quotes: they are requesters, too.
+    chose its words, and whoever is in `also` wrote what it quotes: they are requesters, too, of every later run.
     """
     origin = Origin.ALERT if actor is ALERTS else Origin.ASKED
     talk = conversations.of_incident(tx.conn, incident)
     request = Request(
         actor=actor,
         origin=origin,
-        place=_place(incident),
+        place=place_of(incident),
         text=text,
         incident=incident,
         conversation=talk.id if talk else None,
     )
     run = runs.create(tx, request, planner_of(request))
-    opened_by = rows.load(tx.conn, incident).opened_by
-    authors = [who for who in (opened_by, *also) if who and who not in actor.ids]
+    opened_by = rows.heads(tx.conn, [incident])[incident].opened_by
+    quoted = [*also, *rows.authors(tx.conn, incident, place_of(incident))] if opened_by else also
+    authors = list(dict.fromkeys(who for who in (opened_by, *quoted) if who and who not in actor.ids))
     if authors:
         runs.join(tx, run, authors, text)
     if again:
@@ -87,10 +123,20 @@ def triage(
     return run
 
 
+def idle(tx: Tx, incident: str) -> bool:
+    """Tell whether no run that may change something is under way in an incident's thread; none begins until we end."""
+    talk = conversations.of_incident(tx.conn, incident)
+    if talk is None:
+        return True
+    main = conversations.lock(tx, talk.id).run
+    return main is None or runs.load(tx.conn, main).over
+
+
 def is_triage(run: Run) -> bool:
     """Tell whether a run was started to look into an incident; what people say in its thread starts others."""
-    return run.incident is not None and run.place == _place(run.incident)
+    return run.incident is not None and run.place == place_of(run.incident)
 
 
-def _place(incident: str) -> str:
+def place_of(incident: str) -> str:
+    """Return the place of the runs that look into an incident."""
     return f"incident:{incident}"

@@ -14,11 +14,12 @@ from typing import Any, Final, Literal
 
 from pydantic import ValidationError
 
+from sysop import expression
 from sysop.actions import Action
 from sysop.errors import RunbookError
+from sysop.expression import Expression, ExpressionError, syntax
 from sysop.inventory import Inventory, nearest
-from sysop.knowledge import expression, shape, syntax
-from sysop.knowledge.expression import Expression, ExpressionError
+from sysop.knowledge import shape
 from sysop.knowledge.runbook import CONTINUE, Ending, Runbook, Step, Text, Value, parse
 from sysop.knowledge.shape import ANY, BOOL, INT, STRING, Shape, list_of, object_of
 from sysop.model import Risk

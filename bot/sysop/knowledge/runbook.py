@@ -13,11 +13,10 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Final, NoReturn
 
-from sysop import yamlsafe
+from sysop import expression, yamlsafe
 from sysop.errors import RunbookError
+from sysop.expression import Expression
 from sysop.inventory import nearest
-from sysop.knowledge import expression
-from sysop.knowledge.expression import Expression
 from sysop.knowledge.page import Block, Page, Section
 
 ESCALATE: Final = "escalate"

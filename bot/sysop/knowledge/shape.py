@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from sysop.actions import Action
+from sysop.expression import syntax
 from sysop.inventory import nearest
-from sysop.knowledge import syntax
 
 Kind = Literal["any", "null", "bool", "int", "double", "string", "list", "map", "object"]
 

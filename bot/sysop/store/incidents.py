@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, text, update
+from sqlalchemy import Connection, Row, exists, insert, select, text, update
 
 from sysop.errors import NoSuch
-from sysop.model import Alert, Incident, IncidentState
+from sysop.model import Incident, IncidentState
+from sysop.store import alerts
 from sysop.store import tables as t
 from sysop.store.writer import Tx
 
@@ -52,10 +53,18 @@ def unresolved(conn: Connection) -> list[Incident]:
     """Return every incident that is not resolved, oldest first, in two queries however many there are."""
     live = t.incident.c.state != IncidentState.RESOLVED
     rows = conn.execute(select(t.incident).where(live).order_by(t.incident.c.opened_at, t.incident.c.id)).all()
-    members: dict[str, list[Row[Any]]] = {row.id: [] for row in rows}
-    mine = select(t.alert).join(t.incident, t.alert.c.incident == t.incident.c.id).where(live)
-    for member in conn.execute(mine.order_by(t.alert.c.starts_at)):
-        members[member.incident].append(member)
+    return _whole(conn, rows)
+
+
+def heads(conn: Connection, incidents: Iterable[str]) -> dict[str, Incident]:
+    """Return these incidents by their ids, without their alerts."""
+    wanted = list(dict.fromkeys(incidents))
+    rows = conn.execute(select(t.incident).where(t.incident.c.id.in_(wanted))).all() if wanted else []
+    return {row.id: _assemble(row, ()) for row in rows}
+
+
+def _whole(conn: Connection, rows: Sequence[Row[Any]]) -> list[Incident]:
+    members = alerts.of_incidents(conn, [row.id for row in rows])
     return [_assemble(row, members[row.id]) for row in rows]
 
 
@@ -65,46 +74,13 @@ def mitigated(conn: Connection) -> list[tuple[str, int]]:
     return [(row.id, row.mitigated_at) for row in conn.execute(query)]
 
 
-def alerts(conn: Connection, *, firing_only: bool = False, limit: int = 200) -> list[tuple[Alert, str, str]]:
-    """Return (alert, incident, reason), newest first."""
-    query = select(t.alert).order_by(t.alert.c.starts_at.desc()).limit(limit)
-    if firing_only:
-        query = query.where(t.alert.c.ends_at.is_(None))
-    return [(_alert(row), row.incident, row.reason) for row in conn.execute(query)]
-
-
-def find_alert(conn: Connection, alert: Alert) -> tuple[Alert, str] | None:
-    """Return the stored occurrence of an alert and its incident."""
-    row = conn.execute(select(t.alert).where(_is(alert))).first()
-    return (_alert(row), row.incident) if row else None
-
-
-def add_alert(tx: Tx, alert: Alert, incident: str, reason: str) -> None:
-    """Insert an occurrence as a member of an incident."""
-    tx.conn.execute(
-        insert(t.alert).values(
-            source=alert.source,
-            fingerprint=alert.fingerprint,
-            starts_at=alert.starts_at,
-            ends_at=alert.ends_at,
-            labels=dict(alert.labels),
-            annotations=dict(alert.annotations),
-            url=alert.url,
-            incident=incident,
-            reason=reason,
-            received_at=tx.now(),
-        )
-    )
-
-
-def end_alert(tx: Tx, alert: Alert) -> None:
-    """Store when an occurrence ended."""
-    tx.conn.execute(update(t.alert).where(_is(alert)).values(ends_at=alert.ends_at))
-
-
-def _is(alert: Alert) -> Any:
-    mine = (t.alert.c.source == alert.source) & (t.alert.c.fingerprint == alert.fingerprint)
-    return mine & (t.alert.c.starts_at == alert.starts_at)
+def unsettled(conn: Connection) -> set[str]:
+    """Return the incidents whose state is not what their alerts say."""
+    mine = t.alert.c.incident == t.incident.c.id
+    fires = exists().where(mine, t.alert.c.ends_at.is_(None))
+    quiet = (t.incident.c.state == IncidentState.OPEN) & exists().where(mine) & ~fires
+    again = (t.incident.c.state == IncidentState.MITIGATED) & fires
+    return set(conn.scalars(select(t.incident.c.id).where(quiet | again)))
 
 
 def add(tx: Tx, **values: Any) -> None:
@@ -117,6 +93,12 @@ def change(tx: Tx, incident: str, **values: Any) -> None:
     tx.conn.execute(update(t.incident).where(t.incident.c.id == incident).values(changed_at=tx.now(), **values))
 
 
+def authors(conn: Connection, incident: str, place: str) -> list[str]:
+    """Return who asked, with words of their own or of others, for an incident to be looked into."""
+    mine = (t.run.c.incident == incident) & (t.run.c.place == place) & (t.run.c.text != "")
+    return [who for some in conn.scalars(select(t.run.c.requesters).where(mine)) for who in some]
+
+
 def give_run(tx: Tx, incident: str, run: str) -> bool:
     """Make a run the one triage run of an incident; False if it has one."""
     free = (t.incident.c.id == incident) & t.incident.c.run.is_(None)
@@ -124,11 +106,10 @@ def give_run(tx: Tx, incident: str, run: str) -> bool:
 
 
 def _incident(conn: Connection, row: Row[Any]) -> Incident:
-    members = conn.execute(select(t.alert).where(t.alert.c.incident == row.id).order_by(t.alert.c.starts_at)).all()
-    return _assemble(row, members)
+    return _assemble(row, alerts.of_incidents(conn, [row.id])[row.id])
 
 
-def _assemble(row: Row[Any], members: Sequence[Row[Any]]) -> Incident:
+def _assemble(row: Row[Any], members: Sequence[alerts.Placed]) -> Incident:
     return Incident(
         id=row.id,
         state=IncidentState(row.state),
@@ -139,17 +120,13 @@ def _assemble(row: Row[Any], members: Sequence[Row[Any]]) -> Incident:
         mitigated_at=row.mitigated_at,
         resolved_at=row.resolved_at,
         run=row.run,
-        alerts=tuple(_alert(member) for member in members),
+        alerts=tuple(member.alert for member in members),
         reasons=tuple(member.reason for member in members),
         opened_by=row.opened_by,
         acknowledged_by=row.acknowledged_by,
         acknowledged_at=row.acknowledged_at,
-    )
-
-
-def _alert(row: Row[Any]) -> Alert:
-    return Alert(
-        row.source, row.fingerprint, row.starts_at, row.ends_at, dict(row.labels), dict(row.annotations), row.url
+        merged_into=row.merged_into,
+        origins=tuple(row.origins),
     )
 
 

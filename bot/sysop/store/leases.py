@@ -35,6 +35,11 @@ def drop(tx: Tx, name: str, fence: int) -> None:
     _change(tx, name, fence, until=0)
 
 
+def free(tx: Tx, name: str) -> None:
+    """Let go of a duty whoever has it, for a caller who knows that its holder is dead."""
+    tx.conn.execute(update(t.lease).where(t.lease.c.name == name).values(until=0))
+
+
 def _change(tx: Tx, name: str, was: int, **values: object) -> bool:
     mine = (t.lease.c.name == name) & (t.lease.c.fence == was)
     return bool(tx.conn.execute(update(t.lease).where(mine).values(**values)).rowcount)

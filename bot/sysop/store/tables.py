@@ -76,6 +76,8 @@ incident = Table(
     Column("opened_by", Text),
     Column("acknowledged_by", Text),
     Column("acknowledged_at", BigInteger),
+    Column("merged_into", Text),
+    Column("origins", Facts, nullable=False, server_default="[]"),
     Index("ix_incident_state", "state"),
 )
 
@@ -89,10 +91,59 @@ alert = Table(
     Column("labels", Facts, nullable=False),
     Column("annotations", Facts, nullable=False),
     Column("url", Words, nullable=False),
-    Column("incident", Text, ForeignKey("incident.id"), nullable=False),
+    Column("incident", Text, ForeignKey("incident.id")),
     Column("reason", Words, nullable=False),
     Column("received_at", BigInteger, nullable=False),
+    Column("why", Facts, nullable=False, server_default="[]"),
+    Column("placed", BigInteger),
+    Column("pinned_by", Text),
+    Column("silence", Text, ForeignKey("silence.id")),
     Index("ix_alert_incident", "incident"),
+    Index("ix_alert_placed", "placed"),
+    Index(
+        "ix_alert_silence",
+        "silence",
+        sqlite_where=text("silence IS NOT NULL"),
+        postgresql_where=text("silence IS NOT NULL"),
+    ),
+    Index("ix_alert_starts_at", "starts_at"),
+)
+
+ending = Table(
+    "ending",
+    metadata,
+    Column("source", Text, primary_key=True),
+    Column("fingerprint", Text, primary_key=True),
+    Column("starts_at", BigInteger, primary_key=True),
+    Column("ends_at", BigInteger, primary_key=True),
+    Column("received_at", BigInteger, nullable=False),
+    Index("ix_ending_received_at", "received_at"),
+)
+
+silence = Table(
+    "silence",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("matchers", Facts, nullable=False),
+    Column("starts_at", BigInteger, nullable=False),
+    Column("ends_at", BigInteger, nullable=False),
+    Column("comment", Words, nullable=False),
+    Column("created_by", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("ended_by", Text),
+    Column("run", Text),
+    Index("ix_silence_ends_at", "ends_at"),
+)
+
+correction = Table(
+    "correction",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("at", BigInteger, nullable=False),
+    Column("one", Facts, nullable=False),
+    Column("other", Facts, nullable=False),
+    Column("together", Boolean, nullable=False),
+    Column("actor", Text, nullable=False),
 )
 
 run = Table(
@@ -125,6 +176,7 @@ run = Table(
     Column("conversation", Text),
     Index("ix_run_state_wake_at", "state", "wake_at"),
     Index("ix_run_conversation", "conversation"),
+    Index("ix_run_incident", "incident"),
 )
 
 effect = Table(
@@ -365,8 +417,10 @@ __all__ = [
     "audit",
     "budget",
     "conversation",
+    "correction",
     "delivery",
     "effect",
+    "ending",
     "feedback",
     "inbox",
     "incident",
@@ -378,6 +432,7 @@ __all__ = [
     "outbox",
     "run",
     "said",
+    "silence",
     "turn",
     "vote",
 ]

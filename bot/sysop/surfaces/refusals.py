@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections import Counter
@@ -31,11 +32,21 @@ class Refusals:
             return
         await self.flush()
 
+    def note(self, reason: str) -> None:
+        """Count one refusal whose answer must not wait for the database."""
+        self.counts[reason] += 1
+
+    async def keep_writing(self) -> None:
+        """Write once a minute what was only noted, until cancelled."""
+        while True:
+            await asyncio.sleep(EVERY_S)
+            await self.flush()
+
     async def flush(self) -> None:
         """Write what was counted since the last entry."""
-        counts, self.counts, self.written_at = self.counts, Counter(), time.monotonic()
-        if not counts:
+        if not self.counts:
             return
+        counts, self.counts, self.written_at = self.counts, Counter(), time.monotonic()
         try:
             await self.store.write(lambda tx: tx.audit("system", "ingress.refused", self.actor, counts=counts))
         except StoreError:

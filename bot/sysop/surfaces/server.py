@@ -36,7 +36,13 @@ class Server:
         import uvicorn
 
         config = uvicorn.Config(
-            self._app, log_level="warning", access_log=False, lifespan="on", timeout_graceful_shutdown=5, ws="none"
+            self._app,
+            log_config=None,  # its own would print errors past the handler that takes secrets out of them
+            log_level="warning",
+            access_log=False,
+            lifespan="on",
+            timeout_graceful_shutdown=5,
+            ws="none",
         )
         self._server = _quiet(uvicorn.Server)(config)
         self._task = asyncio.create_task(self._server.serve(sockets=[self._listener]))

@@ -1,33 +1,52 @@
-"""Alerts in over HTTP, and the health of this process. A 2xx is sent only after a durable write."""
+"""Alerts in over HTTP, and the health of this process. A 2xx is sent only after a durable write.
+
+A delivery that finds no room, or no database, is answered 503: Alertmanager and Datadog send again what met a 5xx, and
+nothing else, not even a 429.
+"""
 
 from __future__ import annotations
 
-import hmac
-import json
+import asyncio
 import logging
-import re
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
 
 from starlette.applications import Starlette
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from sysop.errors import StoreError
-from sysop.extension import AlertSource
+from sysop.delivery import Delivery
+from sysop.errors import CallError, NotGenuine, StoreError
+from sysop.extension import AlertSource, PluginContext
 from sysop.incidents.lifecycle import Lifecycle
 from sysop.model import Alert
-from sysop.redact import UNSTORABLE, redact_value
+from sysop.redact import redact_value
 from sysop.store.store import Store
+from sysop.surfaces import strict
+from sysop.surfaces.backlog import Backlog, Full, Share
+from sysop.surfaces.receive import Refused, receive
 from sysop.surfaces.refusals import Refusals
+from sysop.surfaces.storable import check
 
-MAX_DEPTH = 32
-_STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"', re.DOTALL)
-_NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+AGAIN_S = 5
+LARGE = 65_536
+"""Bodies of more bytes are read in a thread: one of a megabyte takes up to a fifth of a second (measured)."""
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """One source that is open: what reads its deliveries, its token, and what its plugin sees."""
+
+    source: AlertSource
+    token: str
+    context: Callable[[], PluginContext]
 
 
 class Webhooks:
@@ -37,17 +56,17 @@ class Webhooks:
         self,
         store: Store,
         lifecycle: Lifecycle,
-        sources: Mapping[str, AlertSource],
-        tokens: Mapping[str, str],
+        doors: Mapping[str, Door],
         max_body: int,
+        backlog: Backlog,
         ready: Callable[[], bool],
         more: Mapping[str, Any] | None = None,
     ) -> None:
         self._store = store
         self._lifecycle = lifecycle
-        self._sources = sources
-        self._tokens = tokens
+        self._doors = doors
         self._max_body = max_body
+        self._backlog = backlog
         self._ready = ready
         self._more = more or {}
         self._refusals = Refusals(store, "service:webhooks")
@@ -66,7 +85,10 @@ class Webhooks:
 
     @asynccontextmanager
     async def _lifespan(self, _app: Starlette) -> AsyncIterator[None]:
+        writing = asyncio.create_task(self._refusals.keep_writing())
         yield
+        writing.cancel()
+        await asyncio.wait({writing})
         await self._refusals.flush()
 
     async def _health(self, _request: Request) -> Response:
@@ -83,73 +105,77 @@ class Webhooks:
 
     async def _take(self, request: Request) -> Response:
         name = request.path_params["source"]
-        token = self._tokens.get(name)
-        if token is None or not _authorized(request, token):
-            # The same answer for an unknown source and a wrong token: a stranger learns nothing.
-            return await self._refuse(401, "unauthorized", "no source of this name takes this token")
-        body = await self._body(request)
-        if body is None:
-            return await self._refuse(413, "too large", f"the body is larger than {self._max_body} bytes")
         try:
-            alerts = _checked(self._sources[name].parse(_json(body)))
-        except ValueError as bad:
-            return await self._refuse(400, "malformed", str(bad))
-        try:
-            taken = await self._lifecycle.take(alerts)
+            with self._backlog.share() as share:
+                alerts = await self._read(name, request, share)
+                taken = await self._lifecycle.take(alerts)
+        except Refused as no:
+            return await self._refuse(no)
+        except Full:
+            return await self._refuse(Refused(503, "full", "too much is waiting, send it again", again=True))
         except StoreError as bad:
             log.warning("a delivery from %s was not stored: %s", name, bad)
-            return JSONResponse({"error": "not stored, send it again"}, status_code=503, headers={"Retry-After": "5"})
+            return _answer(Refused(503, "not stored", "not stored, send it again", again=True))
         return JSONResponse({"new": taken.new, "ended": taken.ended, "known": taken.known})
 
-    async def _body(self, request: Request) -> bytes | None:
-        body = bytearray()
+    async def _read(self, name: str, request: Request, share: Share) -> list[Alert]:
+        """Return the alerts of a delivery. Raises Refused, or Full where too much waits already."""
+        delivery = await receive(request, self._max_body, share)
+        door = self._doors.get(name)
+        if door is None or not door.source.proves(delivery, door.token):
+            # The same answer for an unknown source and a wrong token: a stranger learns nothing.
+            raise _stranger()
         try:
-            async for chunk in request.stream():
-                body += chunk
-                if len(body) > self._max_body:
-                    return None
-        except ClientDisconnect:
-            return b""
-        return bytes(body)
+            parsed = await _work(delivery, strict.parse, delivery.body)
+            return await _alerts(door, replace(delivery, json=parsed), share)
+        except ValueError as bad:
+            raise Refused(400, "malformed", str(bad), told=f"a delivery from {name} is lost: {str(bad)!r}") from bad
 
-    async def _refuse(self, status: int, reason: str, message: str) -> Response:
-        await self._refusals.add(reason)
-        return JSONResponse({"error": redact_value(message)}, status_code=status)
+    async def _refuse(self, no: Refused) -> Response:
+        """Count and answer. Who is to come again is answered at once: the database may be what is too slow.
 
-
-def _authorized(request: Request, token: str) -> bool:
-    given = request.headers.get("authorization", "")
-    return hmac.compare_digest(given.encode("utf-8", "surrogateescape"), f"Bearer {token}".encode())
-
-
-def _checked(alerts: Iterable[Alert]) -> list[Alert]:
-    """Return the alerts. Raises ValueError for one that no database can keep as it is: its sender would try for ever.
-
-    Notes and links are kept with a mark in the place of such a character; by these fields alerts are told apart.
-    """
-    checked = list(alerts)
-    for number, alert in enumerate(checked):
-        fields = {"fingerprint": alert.fingerprint, **{f"labels.{name}": text for name, text in alert.labels.items()}}
-        for name, text in fields.items():
-            if UNSTORABLE.search(name + text):
-                raise ValueError(
-                    f"alerts[{number}].{name}: holds a NUL or half a surrogate pair, which cannot be stored; "
-                    "take the character out where the alert is made"
-                )
-    return checked
+        The log tells of the first of a kind since they were counted: strangers must not fill it either.
+        """
+        told = no.told or (f"a delivery was sent back, to come again: {no.message}" if no.again else "")
+        if told and not self._refusals.counts[no.reason]:
+            log.warning("%s", told)
+        if no.again:
+            self._refusals.note(no.reason)
+        else:
+            await self._refusals.add(no.reason)
+        return _answer(no)
 
 
-def _json(body: bytes) -> object:
-    """Return the parsed body. Raises ValueError; depth is counted first, since the parser recurses."""
-    depth = deepest = 0
-    for bracket in _STRING.sub(b"", body).translate(None, _NO_BRACKETS):
-        depth += 1 if bracket in b"[{" else -1
-        deepest = max(deepest, depth)
-    if deepest > MAX_DEPTH:
-        raise ValueError(f"the JSON is nested deeper than {MAX_DEPTH} levels")
+async def _alerts(door: Door, delivery: Delivery, share: Share) -> list[Alert]:
+    """Let the plugin read a delivery. Raises ValueError for a bad body, Full, or Refused for everything else."""
+    source = door.source
     try:
-        return json.loads(body)
-    except (UnicodeDecodeError, RecursionError) as bad:
-        raise ValueError(f"the body is not JSON in UTF-8: {bad}") from bad
-    except json.JSONDecodeError as bad:
-        raise ValueError(f"the body is not JSON: {bad}") from bad
+        if source.accept:
+            await source.accept(delivery, door.context())
+        share.wait()
+        return await _work(delivery, lambda: check(source.parse(delivery)))
+    except (ValueError, Full):
+        raise
+    except NotGenuine as bad:
+        raise _stranger("not genuine", f"a delivery to {source.name} is not genuine: {bad}") from bad
+    except (CallError, OSError) as bad:
+        told = f"a delivery to {source.name} cannot be checked now: {bad}"
+        message = "the sender cannot be checked now, send it again"
+        raise Refused(503, "unchecked", message, again=True, told=told) from bad
+    except Exception as broken:  # a plugin's own mistake; a sender that tries again later loses nothing
+        log.exception("plugin %s failed to read a delivery to %s", source.plugin, source.name)
+        raise Refused(500, "broken", f"the plugin {source.plugin} failed to read this; its log says why") from broken
+
+
+async def _work(delivery: Delivery, work: Callable[..., T], *args: Any) -> T:
+    """Do what takes long for a large delivery, while others are answered."""
+    return await asyncio.to_thread(work, *args) if len(delivery.body) > LARGE else work(*args)
+
+
+def _stranger(reason: str = "unauthorized", told: str = "") -> Refused:
+    return Refused(401, reason, "no source of this name takes this token", told=told)
+
+
+def _answer(no: Refused) -> Response:
+    headers = {"Retry-After": str(AGAIN_S)} if no.again else None
+    return JSONResponse({"error": redact_value(no.message)}, status_code=no.status, headers=headers)

@@ -8,7 +8,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, select
 
 from sysop.model import RunState
-from sysop.store import conversations, inbox, incidents
+from sysop.store import alerts, conversations, inbox, incidents
 from sysop.store import tables as t
 from sysop.store.outbox import OPEN
 from sysop.store.writer import Tx
@@ -24,6 +24,8 @@ def under_way(conn: Connection, quiet_ms: int) -> str:
     waiting = inbox.counts(conn)
     found = [
         *(f"{count} deliveries {state}" for state, count in waiting.items() if state in ("waiting", "working")),
+        *(f"{one.alert.name} waits to be placed" for one in alerts.waiting(conn, limit=5)),
+        *(f"{id} is not what its alerts say" for id in incidents.unsettled(conn)),
         *_runs(conn, now),
         *(f"something was said in {id} that nobody has taken up" for id in conversations.waiting(conn)),
         *_messages(conn, now),

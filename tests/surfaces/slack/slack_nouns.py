@@ -231,6 +231,7 @@ outcomes = st.builds(
 )
 urls = st.one_of(st.sampled_from(["https://example.com/a", "https://docs.corp.example/b?c=d"]), hostile.some)
 alerts = st.builds(alert, hostile.some, hostile.some, url=urls, ends_at=st.one_of(st.none(), times))
+origins = st.fixed_dictionaries({"alert": hostile.some, "service": st.one_of(st.none(), hostile.some), "reason": words})
 incidents = st.integers(0, 25).flatmap(
     lambda count: st.builds(
         incident,
@@ -245,6 +246,7 @@ incidents = st.integers(0, 25).flatmap(
         reasons=st.lists(words, min_size=count, max_size=count).map(tuple),
         opened_by=st.one_of(st.none(), actors),
         acknowledged_by=st.one_of(st.none(), actors),
+        origins=st.lists(origins, max_size=5).map(tuple),
     )
 )
 claims = st.fixed_dictionaries({"text": words, "evidence": st.lists(hostile.some, max_size=8)})

@@ -15,9 +15,10 @@ from slack_payloads import texts
 
 from sysop.model import IncidentState
 from sysop.surfaces.slack.blocks import incident, root
-from sysop.surfaces.slack.blocks.incident import Cited, Findings, Moment, View
+from sysop.surfaces.slack.blocks.incident import Cited, Findings, Moment, Part, View
 
 SOME = nouns.SOME
+HAND = ("Silence", "Not this incident …", "Merge into …", "Report so far")
 RUNBOOK = Cited("runbooks/service-error-ratio.md", "A service fails", "https://docs.corp.example/runbooks/x.md")
 TYPICAL = View(
     nouns.incident(),
@@ -39,6 +40,7 @@ views = st.builds(
     st.builds(Findings, nouns.words, st.lists(nouns.words, max_size=12), st.lists(hostile.some, max_size=14)),
     st.booleans(),
     st.integers(0, 10**6),
+    st.one_of(st.none(), st.builds(Part, st.just("inc-other00000"))),
 )
 
 
@@ -47,7 +49,9 @@ def card(view: View) -> Any:
 
 
 def labels(view: View) -> list[str]:
-    return [button["text"]["text"] for button in incident.buttons(view)]
+    buttons = incident.buttons(view)
+    plain = [button["text"]["text"] for button in buttons if button["type"] == "button"]
+    return [*plain, *(one["text"]["text"] for menu in buttons for one in menu.get("options", ()))]
 
 
 @SOME
@@ -88,16 +92,53 @@ def test_the_card_tells_what_is_broken_and_why_alerts_are_together() -> None:
 @pytest.mark.parametrize(
     ("changes", "busy", "expected"),
     [
-        ({}, False, ["Acknowledge", "Run triage", "Resolve"]),
-        ({}, True, ["Acknowledge", "Resolve"]),
-        ({"acknowledged_by": "person:oncall"}, False, ["Run triage", "Resolve"]),
-        ({"state": IncidentState.MITIGATED, "acknowledged_by": "person:oncall"}, True, ["Resolve"]),
-        ({"state": IncidentState.RESOLVED}, False, ["Reopen"]),
-        ({"state": IncidentState.RESOLVED, "alerts": (nouns.alert(ends_at=nouns.NOW),)}, False, []),
+        ({}, False, ["Acknowledge", "Run triage", "Resolve", *HAND]),
+        ({}, True, ["Acknowledge", "Resolve", *HAND]),
+        ({"acknowledged_by": "person:oncall"}, False, ["Run triage", "Resolve", *HAND]),
+        ({"state": IncidentState.MITIGATED, "acknowledged_by": "person:oncall"}, True, ["Resolve", *HAND]),
+        ({"alerts": (nouns.alert(),)}, True, ["Acknowledge", "Resolve", "Silence", "Merge into …", "Report so far"]),
+        ({"state": IncidentState.RESOLVED}, False, ["Reopen", "Report"]),
+        ({"state": IncidentState.RESOLVED, "alerts": (nouns.alert(ends_at=nouns.NOW),)}, False, ["Report"]),
     ],
 )
 def test_only_buttons_that_make_sense_are_there(changes: dict[str, Any], busy: bool, expected: list[str]) -> None:
     assert labels(View(nouns.incident(**changes), busy=busy)) == expected
+
+
+def origin(service: str, reason: str) -> dict[str, Any]:
+    return {"alert": f"alertmanager/{service}@1", "service": service, "weight": 1.0, "reason": reason}
+
+
+def test_the_card_says_where_it_likely_began_and_why() -> None:
+    origins = (origin("payments", "checkout calls payments, which failed 12 s before"), origin("db", ""))
+    seen = texts(card(View(nouns.incident(origins=origins))).blocks).replace("\n", "")
+    assert "Likely began at payments: checkout calls payments, which failed 12 s before; else at db" in seen
+
+
+def test_the_card_says_when_nobody_knows_where_it_began() -> None:
+    assert "Where it began: undetermined" in texts(card(View(nouns.incident())).blocks).replace("\n", "")
+    alone = nouns.incident(alerts=(nouns.alert(),), reasons=("first alert",), origins=(origin("checkout", "alone"),))
+    assert "began" not in texts(card(View(alone)).blocks), "one alert is where it began"
+
+
+@pytest.mark.parametrize("url", ["https://corp.slack.example/archives/C1/p17", ""])
+def test_an_incident_that_is_part_of_another_says_so_and_leads_there(url: str) -> None:
+    gone = nouns.incident(state=IncidentState.RESOLVED, alerts=(), reasons=(), merged_into="inc-other00000")
+    shown = card(View(gone, part_of=Part("inc-other00000", url)))
+    seen = texts(shown.blocks).replace("\n", "")
+    assert "🔗 Part of inc-other00000 · ServiceErrorRatioHigh on checkout" in seen
+    assert f"All of it goes on at {url}inc-other00000." in seen
+    assert "Opened by hand" not in seen
+    assert "Resolved after" not in seen
+    links = [
+        e["url"]
+        for block in shown.blocks
+        for s in block.get("elements", ())
+        for e in s.get("elements", ())
+        if isinstance(e, dict) and e.get("type") == "link"
+    ]
+    assert links == ([url] if url else [])
+    assert labels(View(gone, part_of=Part("inc-other00000", url))) == []
 
 
 def test_many_alerts_are_folded_and_counted() -> None:
@@ -133,10 +174,10 @@ def test_one_that_is_resolved_while_alerts_fire_says_so_and_is_not_green() -> No
 
 
 def test_before_it_counts_a_button_says_what_it_means() -> None:
-    _, triage, resolve = incident.buttons(TYPICAL)
+    _, triage, resolve, *_ = incident.buttons(TYPICAL)
     assert "another person has to approve its changes" in triage["confirm"]["text"]["text"]
     assert "2 alerts still firing: this takes a person with a role" in resolve["confirm"]["text"]["text"]
-    busy = incident.buttons(replace(TYPICAL, busy=True))[-1]
+    busy = incident.buttons(replace(TYPICAL, busy=True))[1]
     assert "What Sysop has under way for it is stopped." in busy["confirm"]["text"]["text"]
 
 

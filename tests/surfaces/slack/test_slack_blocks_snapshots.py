@@ -17,9 +17,23 @@ import slack_payloads as payloads
 from test_slack_blocks_forms import SCALE, SHOP
 from test_slack_blocks_incident import RUNBOOK, TYPICAL
 
+from sysop.incidents.silences import Mirrored
 from sysop.model import Approval, ApprovalState, AuditEntry, IncidentState, Vote
 from sysop.store.mode import Mode
-from sysop.surfaces.slack.blocks import approval, approval_views, forms, home, incident, listings, plan, root
+from sysop.store.silences import Matcher, Silence
+from sysop.surfaces.slack.blocks import (
+    approval,
+    approval_views,
+    forms,
+    home,
+    incident,
+    listings,
+    parts,
+    plan,
+    regroup,
+    root,
+    silences,
+)
 from sysop.surfaces.slack.blocks.answer import answer
 from sysop.surfaces.slack.blocks.bound import Card
 from sysop.surfaces.slack.blocks.plan import PlanDocument, Work, entries
@@ -28,6 +42,18 @@ from sysop.surfaces.slack.markdown import markdown
 
 FOLDER = Path(__file__).parent / "snapshots"
 YES = (Vote("person:oncall", True, "", nouns.NOW + 30_000),)
+HELD = {"noise": 9, "silenced": 3}
+SILENCE = Silence(
+    "sil-3m9q0x7k2d",
+    (Matcher("service", "=", "checkout"), Matcher("pod", "=~", "web-.*")),
+    nouns.NOW - 60_000,
+    nouns.NOW + 7_200_000,
+    "migration of the database",
+    "person:oncall",
+    nouns.NOW - 60_000,
+)
+SET_TOO = Mirrored("set", "Alertmanager has it, too", "run-3c8v1tz0pa")
+NEW_SILENCE = parts.button("Silence alerts", "form.open", "silence:new")
 NO = (Vote("person:lead", False, "wait for the release freeze to end", nouns.NOW + 30_000),)
 
 
@@ -61,17 +87,24 @@ def _shown() -> Mapping[str, Shown]:
     ]
     running = Mode(False, "", "", 0)
     names, links = nouns.NAMES, nouns.LINKS
+    gone = nouns.incident(state=IncidentState.RESOLVED, alerts=(), reasons=(), merged_into="inc-8r2k4v6m0x")
+    where = incident.Part("inc-8r2k4v6m0x", "https://docs.corp.example/archives/C1/p1790000000000100")
     return {
         "approval_open": _card(nouns.approval()),
         "approval_done": _card(used, closed=("service:gate", nouns.NOW + 30_000), outcome=nouns.outcome()),
         "approval_denied": _card(nouns.approval(state=ApprovalState.DENIED, votes=NO)),
         "incident_open": incident.card(TYPICAL, names, links),
         "incident_resolved": incident.card(over, names, links),
+        "incident_part": incident.card(incident.View(gone, part_of=where), names, links),
         "incident_summary": incident.summary(over, names, links),
         "answer_resolved": answer(nouns.run(), [RUNBOOK], links),
         "plan_running": _plan(),
         "root": root.root("slack:T1.U0ASKER", "", "why is checkout slow?", "run-3c8v1tz0pa", names, links),
-        "status": listings.status(listings.Status(running, 1, 2, 1), names, links),
+        "status": listings.status(listings.Status(running, 1, 2, 1, held=HELD), names, links),
+        "silence_set": silences.told(SILENCE, SET_TOO, nouns.NOW, links),
+        "silences": silences.listed(
+            [silences.Listed(SILENCE, 3, SET_TOO)], nouns.NOW, names, links, may_end=True, new=NEW_SILENCE
+        ),
         "incidents": listings.incidents([nouns.incident(), resolved], links),
         "approvals": listings.approvals([nouns.approval()], names, links),
         "audit": listings.audit([entry], names, links),
@@ -82,10 +115,13 @@ def _shown() -> Mapping[str, Shown]:
 def _views() -> Mapping[str, Mapping[str, Any]]:
     paused = Mode(True, "person:lead", "release freeze", nouns.NOW)
     plugins = [home.PluginState("cicd", "1.0"), home.PluginState("pager", "0.3", "no token; set secrets.pager.read")]
-    desk = home.Desk(nouns.NOW, paused, [nouns.approval()], 2, [nouns.incident()], plugins)
+    desk = home.Desk(nouns.NOW, paused, [nouns.approval()], 2, [nouns.incident()], plugins, HELD)
     return {
         "home": home.view(desk, nouns.NAMES, nouns.LINKS),
         "form_run": forms.run(SCALE, SHOP, {"service": "checkout"}),
+        "form_silence": silences.form(silences.about(nouns.incident()), "{}"),
+        "form_split": regroup.split(nouns.incident(), "{}"),
+        "form_merge": regroup.merge(nouns.incident(), [nouns.incident(id="inc-8r2k4v6m0x")], "{}"),
         "form_incident": forms.new_incident(SHOP, "Checkout is slow"),
         "approval_deny": approval_views.deny(nouns.approval()),
         "approval_everything": approval_views.everything(nouns.approval()),

@@ -13,6 +13,7 @@ import slack_payloads as payloads
 from slack_payloads import texts
 from test_slack_blocks_answer import chunks
 
+import bench
 from gate.kit import ANN, Attack, Calls
 from sysop import blockkit
 from sysop.gate.approvals import Counted
@@ -230,7 +231,7 @@ def _alert(service: str, ends_at: int | None = None) -> Alert:
 
 
 async def test_an_incident_is_told_from_its_opening_to_its_end(desk: Desk) -> None:
-    await desk.app.lifecycle.take([_alert("checkout"), _alert("gateway")])
+    await bench.take(desk.app, [_alert("checkout"), _alert("gateway")])
     [incident] = await desk.app.store.read(lambda conn: documents.incidents.listed(conn))
     key = keys.incident(incident.id)
     seen = await desk.card(key)
@@ -250,7 +251,7 @@ async def test_an_incident_is_told_from_its_opening_to_its_end(desk: Desk) -> No
     await desk.work()
     assert "Run triage" in await desk.card(key)
     assert "triage ended" in await desk.card(key)
-    await desk.app.lifecycle.take([_alert("checkout", 1_700_000_060_000), _alert("gateway", 1_700_000_060_000)])
+    await bench.take(desk.app, [_alert("checkout", 1_700_000_060_000), _alert("gateway", 1_700_000_060_000)])
     await desk.app.lifecycle.tick()
     seen = await desk.card(key)
     assert "🟢 Resolved · High on checkout" in seen

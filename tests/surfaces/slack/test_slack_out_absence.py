@@ -9,6 +9,7 @@ import out_kit as kit
 import pytest
 from out_kit import Out, Place, words
 
+import bench
 from gate.kit import Attack
 from sysop.model import Actor, Alert, Origin, Request
 from sysop.store import conversations, incidents, outbox, runs
@@ -100,7 +101,7 @@ async def fresh(out: Out, talk: Conversation) -> Conversation:
 
 async def test_an_incident_waits_for_an_invitation_and_then_stands_in_order(bot: Attack, real: Out) -> None:
     await gone(real)
-    await bot.app.lifecycle.take([ALERT])
+    await bench.take(bot.app, [ALERT])
     approval = await bot.ask("append")
     await until_red(real)
     assert real.sender.health.as_json()["not_in"] == {real.place.channel("incidents"): "not_in_channel"}
@@ -230,7 +231,7 @@ async def test_a_change_whose_conversation_moves_is_shown_to_those_who_may_decid
 async def test_a_thread_never_begins_with_an_answer(bot: Attack, real: Out) -> None:
     """The row of an incident's card came to nothing: the next one brings the card along and stands below it."""
     await gone(real)
-    await bot.app.lifecycle.take([ALERT])
+    await bench.take(bot.app, [ALERT])
     await until_red(real)
     (incident,) = await real.store.read(incidents.listed)
 

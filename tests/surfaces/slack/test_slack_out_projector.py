@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import select, text
 from sqlalchemy.exc import OperationalError
 
+import bench
 from gate.kit import ANN, BOB, Attack
 from scale import size
 from sysop.errors import StoreUnavailable
@@ -58,7 +59,7 @@ async def all_sent(bot: Attack) -> None:
 
 
 async def opened(bot: Attack, *alerts: Alert) -> tuple[Incident, Conversation]:
-    await bot.app.lifecycle.take(alerts or [alert()])
+    await bench.take(bot.app, alerts or [alert()])
     (incident,) = await bot.app.store.read(incidents.listed)
     talk = await bot.app.store.read(lambda conn: conversations.of_incident(conn, incident.id))
     assert talk is not None
@@ -81,7 +82,7 @@ async def test_a_storm_becomes_one_mark_and_at_most_one_line(bot: Attack, monkey
     monkeypatch.setattr(project, "JOINED_EVERY_MS", 0)
     count = size(2000)
     for number in range(0, count, 10):
-        await bot.app.lifecycle.take([alert(f"High{number + n}") for n in range(10)])
+        await bench.take(bot.app, [alert(f"High{number + n}") for n in range(10)])
     waiting = [row for row in await rows(bot) if row[1] != f"plan:{incident.run}#1"]
     assert waiting[1:] == [("message", f"incident:{incident.id}"), ("post", f"joined:{incident.id}")]
     told = await bot.app.store.read(lambda conn: outbox.told(conn, f"joined:{incident.id}"))
@@ -92,15 +93,15 @@ async def test_a_storm_becomes_one_mark_and_at_most_one_line(bot: Attack, monkey
 
 async def test_alerts_that_join_at_once_are_in_the_card_only(bot: Attack) -> None:
     await opened(bot, alert("Down"), alert("Slow"))
-    await bot.app.lifecycle.take([alert("Late")])
+    await bench.take(bot.app, [alert("Late")])
     assert [kind for kind, _ in await rows(bot)] == ["message", "message"]
 
 
 async def test_what_happens_to_an_incident_is_told_in_its_thread(bot: Attack) -> None:
     incident, _ = await opened(bot)
     await bot.app.lifecycle.acknowledge(incident.id, ANN)
-    await bot.app.lifecycle.take([alert(ends=1_700_000_009_000)])
-    await bot.app.lifecycle.take([alert("Again")])
+    await bench.take(bot.app, [alert(ends=1_700_000_009_000)])
+    await bench.take(bot.app, [alert("Again")])
     await bot.app.lifecycle.resolve(incident.id, BOB, "it was a test")
     said = [words for kind, words in await rows(bot) if kind == "post"]
     assert len(said) == 4
@@ -263,7 +264,7 @@ async def test_runs_that_concern_nobody_in_slack_write_nothing(bot: Attack) -> N
 
 async def test_without_a_channel_only_conversations_are_told(tmp_path: Path, url: str) -> None:
     quiet = Attack(tmp_path, url, slack={**SLACK, "channel": None}, incidents=QUICK)
-    await quiet.app.lifecycle.take([alert()])
+    await bench.take(quiet.app, [alert()])
     await quiet.ask("append")
     assert await rows(quiet) == []
     await quiet.close()
@@ -320,7 +321,7 @@ async def test_odd_nouns_disturb_nothing_and_no_entry_is_written_for_telling(bot
 async def test_two_transactions_at_once_begin_one_conversation(tmp_path: Path, url: str) -> None:
     """Slack was switched on later: the first change of an old incident begins its thread, from wherever it comes."""
     before = Attack(tmp_path, url, incidents=QUICK)
-    await before.app.lifecycle.take([alert()])
+    await bench.take(before.app, [alert()])
     (incident,) = await before.app.store.read(incidents.listed)
     before.app.store.project(Projector("C0123"))
     touch = lambda tx: tx.touch(incidents.chain(incident.id))  # noqa: E731
@@ -333,7 +334,7 @@ async def test_somebody_who_asks_about_an_incident_right_now_makes_no_second_con
     tmp_path: Path, url: str
 ) -> None:
     before = Attack(tmp_path, url, incidents=QUICK)
-    await before.app.lifecycle.take([alert()])
+    await bench.take(before.app, [alert()])
     (incident,) = await before.app.store.read(incidents.listed)
     before.app.store.project(Projector("C0123", "T1"))
 
@@ -357,7 +358,7 @@ async def test_somebody_who_asks_about_an_incident_right_now_makes_no_second_con
 
 async def test_an_old_incident_that_is_over_begins_no_conversation(tmp_path: Path, url: str) -> None:
     before = Attack(tmp_path, url, incidents=QUICK)
-    await before.app.lifecycle.take([alert()])
+    await bench.take(before.app, [alert()])
     (incident,) = await before.app.store.read(incidents.listed)
     await before.app.lifecycle.resolve(incident.id, BOB)
     before.app.store.project(Projector("C0123"))

@@ -11,6 +11,7 @@ import out_kit as kit
 import pytest
 from out_kit import Out, Place
 
+import bench
 from gate.kit import BOB, Attack
 from sysop.model import Alert
 from sysop.store import conversations, incidents
@@ -65,7 +66,7 @@ async def test_an_approval_is_asked_decided_and_carried_out_in_one_thread(bot: A
 async def test_an_incident_lives_and_ends_in_its_thread(bot: Attack, out: Out) -> None:
     labels = {"alertname": "Down", "service": "web", "severity": "critical"}
     fires = Alert("test", "f", 1_700_000_000_000, None, labels, {})
-    await bot.app.lifecycle.take([fires])
+    await bench.take(bot.app, [fires])
     (incident,) = await out.store.read(incidents.listed)
     await out.quiet()
     talk = await out.store.read(lambda conn: conversations.of_incident(conn, incident.id))
@@ -74,11 +75,11 @@ async def test_an_incident_lives_and_ends_in_its_thread(bot: Attack, out: Out) -
     assert "incident.acknowledge" in buttons(card)
     await bot.work()
     await bot.app.lifecycle.acknowledge(incident.id, BOB)
-    await bot.app.lifecycle.take([Alert("test", "f", fires.starts_at, fires.starts_at + 5000, labels, {})])
+    await bench.take(bot.app, [Alert("test", "f", fires.starts_at, fires.starts_at + 5000, labels, {})])
     await bot.app.lifecycle.tick()
     await out.quiet()
     thread = await out.thread(talk, "incidents")
-    assert buttons(thread[0]) == []
+    assert buttons(thread[0]) == ["incident.report"]
     assert thread[0]["ts"] == card["ts"]
     assert "Resolved after" in str(thread[-1])
     assert any("looks after this" in str(one) for one in thread)

@@ -142,6 +142,11 @@ class Clients:
         """Return the workspaces known so far."""
         return tuple(sorted(self._teams))
 
+    def site(self, team: str) -> str:
+        """Return the address of a workspace, "" while it is not known."""
+        found = self.if_known(team)
+        return found.identity.url if found is not None else ""
+
     @property
     def revoked(self) -> dict[str, str]:
         """Return the workspaces whose token does not work any more, with the reason."""

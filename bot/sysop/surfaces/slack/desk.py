@@ -15,6 +15,8 @@ from sysop.conversations import Conversations
 from sysop.errors import CallError, InvalidRequest, NoSuch, RunbookError
 from sysop.host import Host
 from sysop.incidents.lifecycle import Lifecycle
+from sysop.incidents.regroup import Regroup
+from sysop.incidents.silences import Silences
 from sysop.inventory import Inventory
 from sysop.knowledge.index import Index
 from sysop.model import Actor
@@ -34,11 +36,12 @@ from sysop.surfaces.slack.links import Links
 SURFACE = "slack"
 OUTSIDE = "Only members of this workspace can ask Sysop for something."
 ONLY_MEMBERS = "Only full members of this workspace can do that; guests can ask, and look at /sysop status."
-ONLY_ROLES = "Only people who hold a role of Sysop's can see that; an operator gives roles in the settings."
+ONLY_ROLES = "That is for people who hold a role of Sysop's; an operator gives roles in the settings."
 
 _LISTED: Final = {
     "approval": "; /sysop approve lists those that wait",
     "incident": "; /sysop incident lists the open ones",
+    "silence": "; /sysop silence lists those that hold",
 }
 """Where ids are listed here, by what they name."""
 
@@ -56,6 +59,8 @@ class Desk:
     service: Service
     conversations: Conversations
     lifecycle: Lifecycle
+    regroup: Regroup
+    silences: Silences
     directory: Directory
     index: Index
     host: Host

@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 from sysop.errors import InvalidRequest
 from sysop.model import Approval, ApprovalState, Incident, Run
-from sysop.store import approvals, conversations, effects, incidents, mode, runs
+from sysop.store import approvals, conversations, effects, held, incidents, mode, runs
 from sysop.store.members import Member
 from sysop.surfaces.slack import keys, reads, seconds
 from sysop.surfaces.slack.blocks import approval as approval_card
@@ -23,6 +23,7 @@ from sysop.surfaces.slack.stretches import stretch
 from sysop.surfaces.slack.timelines import incident_view
 
 Document = Shown | PlanDocument
+DAY_MS = 24 * 3_600_000
 
 
 def document(conn: Connection, key: str, now: int, look: Look) -> Document | None:
@@ -117,6 +118,7 @@ def home(conn: Connection, member: Member, now: int, look: Look) -> Block:
         len(waiting) - len(mine),
         incidents.listed(conn, open_only=True, limit=home_view.MOST_INCIDENTS * 2),
         look.plugins,
+        held.counts(conn, now - DAY_MS),
     )
     return home_view.view(desk, names(conn, team), look.links)
 

@@ -66,8 +66,9 @@ class Incoming:
 
     @property
     def value(self) -> str:
-        """Return the opaque value of the button that was pressed."""
-        return words(self.pressed.get("value"))
+        """Return the opaque value of the button that was pressed, or of what was chosen in the menu behind it."""
+        chosen = table(self.pressed.get("selected_option"))
+        return words(self.pressed.get("value")) or words(chosen.get("value"))
 
     @property
     def trigger(self) -> str:

@@ -8,10 +8,11 @@ from sysop.surfaces.slack.actions import approval as approval_buttons
 from sysop.surfaces.slack.actions import feedback
 from sysop.surfaces.slack.actions import home as home_buttons
 from sysop.surfaces.slack.actions import incident as incident_buttons
+from sysop.surfaces.slack.actions import silence as silence_buttons
 from sysop.surfaces.slack.commands import sysop as command
 from sysop.surfaces.slack.desk import Desk
 from sysop.surfaces.slack.events import home, mention, message, revoked, session
-from sysop.surfaces.slack.views import ask, deny, incident, pause, run, shortcuts
+from sysop.surfaces.slack.views import ask, deny, incident, pause, regroup, run, shortcuts, silence
 
 EVERY = (
     command,
@@ -22,6 +23,7 @@ EVERY = (
     revoked,
     approval_buttons,
     incident_buttons,
+    silence_buttons,
     feedback,
     home_buttons,
     ask,
@@ -29,6 +31,8 @@ EVERY = (
     incident,
     pause,
     deny,
+    silence,
+    regroup,
     shortcuts,
 )
 

@@ -22,11 +22,16 @@ def _nobody(roles: Iterable[str]) -> Sequence[str]:
     return ()
 
 
+def _nowhere(team: str) -> str:
+    return ""
+
+
 @dataclass(frozen=True)
 class Look:
     """How to show things. `holding` returns the actors with one of some roles: `People.holding`.
 
     `runbooks_at` is the address below which people read runbooks, such as `https://git.example.com/ops/blob/main/`.
+    `site` returns the address of a workspace, "" where it is not known.
     """
 
     links: Links = field(default_factory=Links)
@@ -36,6 +41,7 @@ class Look:
     runbooks_at: str = ""
     plugins: Sequence[PluginState] = ()
     holding: Callable[[Iterable[str]], Sequence[str]] = _nobody
+    site: Callable[[str], str] = _nowhere
 
     def cited(self, citation: str) -> Cited:
         """Return a runbook or one of its sections by its citation, whether or not it is still there."""
@@ -46,6 +52,11 @@ class Look:
             title = ""
         url = f"{self.runbooks_at}{citation}" if self.runbooks_at else None
         return Cited(citation, title, url if url and self.links.allows(url) else None)
+
+    def address(self, team: str, channel: str, ts: str) -> str:
+        """Return where a message of ours can be read, "" where that is not known."""
+        site = self.site(team)
+        return f"{site.rstrip('/')}/archives/{channel}/p{ts.replace('.', '')}" if site else ""
 
 
 def names(conn: Connection, team: str) -> Names:

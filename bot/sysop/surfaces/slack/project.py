@@ -42,6 +42,9 @@ _LINES: Final = {
     "incident.mitigated": "🟡 Mitigated: {reason}",
     "incident.reopened": "🔴 Open again: {reason}",
     "incident.resolved": "🟢 Resolved: {reason}",
+    "incident.merged": "🔗 made {incident} part of this",
+    "incident.split": "split off alerts of this, {alerts} in number: {into}",
+    "incident.triaged_again": "Looking into it again: {reason}",
 }
 _COMES_TO: Final = ("effect.done", "effect.failed", "effect.unknown", "effect.verified", "effect.resolved")
 
@@ -136,11 +139,21 @@ class Projector:
         words = _LINES.get(it.kind)
         if words is None:
             return
-        if it.kind == "incident.resolved" and (summary := self._summed_up(tx, id)) is not None:
-            outbox.post(tx, talk, summary)
-            return
-        reason = str(json.loads(it.body).get("reason") or "no reason given")
-        outbox.post(tx, talk, _said(tx, talk, words.format(reason=reason), it.actor))
+        facts = {"reason": "no reason given", **{k: v for k, v in json.loads(it.body).items() if v}}
+        if it.kind == "incident.resolved":
+            words = self._ended(tx, talk, id, words)
+        if words and not (it.kind == "incident.merged" and "into" in facts):  # its end says so
+            outbox.post(tx, talk, _said(tx, talk, words.format_map(facts), it.actor))
+
+    def _ended(self, tx: Tx, talk: Conversation, id: str, words: str) -> str:
+        """Sum an incident up; return what to say where that is not it."""
+        if incidents.load(tx.conn, id).merged_into is not None:
+            return "🔗 Ended here: {reason}"
+        summary = self._summed_up(tx, id)
+        if summary is None:
+            return words
+        outbox.post(tx, talk, summary)
+        return ""
 
     def _summed_up(self, tx: Tx, id: str) -> dict[str, Any] | None:
         if self._summary is None:

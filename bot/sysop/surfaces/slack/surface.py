@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from slack_bolt.async_app import AsyncApp
@@ -16,6 +16,8 @@ from sysop.errors import SettingsError, StoreError
 from sysop.gate.people import People
 from sysop.host import Host
 from sysop.incidents.lifecycle import Lifecycle
+from sysop.incidents.regroup import Regroup
+from sysop.incidents.silences import Silences
 from sysop.inventory import Inventory
 from sysop.knowledge.index import Index
 from sysop.sections import SlackSettings
@@ -68,6 +70,8 @@ class Parts:
     service: Service
     conversations: Conversations
     lifecycle: Lifecycle
+    regroup: Regroup
+    silences: Silences
     people: People
     host: Host
     index: Index
@@ -197,6 +201,8 @@ class SlackSurface:
             service=parts.service,
             conversations=parts.conversations,
             lifecycle=parts.lifecycle,
+            regroup=parts.regroup,
+            silences=parts.silences,
             directory=directory,
             index=parts.index,
             host=parts.host,
@@ -213,7 +219,7 @@ class SlackSurface:
             parts.extension.register(bolt, desk)
         sender = Sender(
             parts.store,
-            Rendered(parts.look, parts.extension),
+            Rendered(replace(parts.look, site=clients.site), parts.extension),
             Calls(clients, Rates(times=parts.times)),
             "slack" if parts.store.embedded else worker,
             pace=Pace().hurried(parts.times),

@@ -9,11 +9,11 @@ from sqlalchemy import Connection
 
 from sysop.incidents.moves import is_triage
 from sysop.model import ApprovalState, EffectState, Incident, Risk, Run
-from sysop.store import audit, conversations, effects, incidents, runs
+from sysop.store import audit, conversations, effects, incidents, outbox, runs
 from sysop.store.effects import Effect
-from sysop.surfaces.slack import reads
+from sysop.surfaces.slack import keys, reads
 from sysop.surfaces.slack.blocks.calls import call_text
-from sysop.surfaces.slack.blocks.incident import Cited, Findings, Moment, View
+from sysop.surfaces.slack.blocks.incident import Cited, Findings, Moment, Part, View
 from sysop.surfaces.slack.blocks.plan import parent
 from sysop.surfaces.slack.look import Look
 
@@ -25,6 +25,9 @@ _KINDS: Final = {
     "incident.mitigated": "mitigated: {reason}",
     "incident.reopened": "open again: {reason}",
     "incident.resolved": "resolved: {reason}",
+    "incident.merged": "{merged}",
+    "incident.split": "split off {alerts} of its alerts: {into}",
+    "incident.triaged_again": "looks again: {reason}",
 }
 _ENDED: Final = {
     EffectState.DONE: "was done",
@@ -56,7 +59,18 @@ def incident_view(conn: Connection, incident: Incident, look: Look) -> View:
         findings=_findings(made, talked, [row for run in made for row in changes[run.id]]),
         busy=current is not None and not current.over,
         changes=audit.count(conn, incidents.chain(incident.id)),
+        part_of=_part_of(conn, incident, look),
     )
+
+
+def _part_of(conn: Connection, incident: Incident, look: Look) -> Part | None:
+    """Return the incident that this one is part of, and where its card stands."""
+    into = incident.merged_into
+    if into is None:
+        return None
+    talk, stands = conversations.of_incident(conn, into), outbox.message(conn, keys.incident(into))
+    url = look.address(talk.team, stands.channel, stands.ts) if talk is not None and stands is not None else ""
+    return Part(into, url)
 
 
 def _runs(conn: Connection, incident: Incident) -> list[Run]:
@@ -74,7 +88,12 @@ def _is_change(row: Effect) -> bool:
 
 def _own(conn: Connection, incident: Incident) -> list[Moment]:
     found = reads.facts(conn, incidents.chain(incident.id), tuple(_KINDS))
-    return [Moment(fact.at, _KINDS[fact.kind].format_map(_Told(fact.body)), _person(fact.actor)) for fact in found]
+    return [Moment(fact.at, _KINDS[fact.kind].format_map(_told(fact.body)), _person(fact.actor)) for fact in found]
+
+
+def _told(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    into = body.get("into")
+    return _Told({**body, "merged": f"made it part of {into}" if into else f"made {body.get('incident')} part of it"})
 
 
 class _Told(dict[str, Any]):

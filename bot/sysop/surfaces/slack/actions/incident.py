@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from slack_bolt.async_app import AsyncApp
 
 from sysop.errors import InvalidRequest
-from sysop.store import outbox
+from sysop.incidents.report import draft
+from sysop.store import approvals, conversations, incidents, outbox
+from sysop.store.writer import Tx
 from sysop.surfaces.slack import keys
 from sysop.surfaces.slack.answers import notice
 from sysop.surfaces.slack.blocks import incident as card
 from sysop.surfaces.slack.blocks.shown import Shown
 from sysop.surfaces.slack.desk import Asking, Desk, Need, listener
 from sysop.surfaces.slack.incoming import Incoming, table, words
+from sysop.surfaces.slack.text import one_line
+
+REPORT_COMMENT: Final = (
+    "A draft of the post-incident report: facts with where they are written down, the rest is yours."
+)
 
 
 def register(app: AsyncApp, desk: Desk) -> None:
@@ -20,15 +29,19 @@ def register(app: AsyncApp, desk: Desk) -> None:
     app.action(card.TRIAGE)(listener(desk, triage, Need.MEMBER))
     app.action(card.RESOLVE)(listener(desk, resolve, Need.MEMBER))
     app.action(card.REOPEN)(listener(desk, reopen, Need.MEMBER))
+    app.action(card.SILENCE)(listener(desk, silence, Need.ROLE))
+    app.action(card.MORE)(listener(desk, more, _need))
+    app.action(card.ASK_REPORT)(listener(desk, report, Need.MEMBER))
 
 
-async def _on_card(desk: Desk, it: Incoming) -> str:
+async def _on_card(desk: Desk, it: Incoming, incident: str | None = None) -> str:
     """Return the incident whose card was clicked. Raises InvalidRequest for any other message."""
+    id = it.value if incident is None else incident
     ts = words(table(it.body.get("container")).get("message_ts"))
     stored = await desk.store.read(lambda conn: outbox.find_message(conn, it.channel, ts))
-    if not it.value or stored is None or stored.key != keys.incident(it.value):
+    if not id or stored is None or stored.key != keys.incident(id):
         raise InvalidRequest("this is not the card that Sysop posted for this incident; nothing was done")
-    return it.value
+    return id
 
 
 async def acknowledge(desk: Desk, asking: Asking) -> None:
@@ -50,3 +63,46 @@ async def resolve(desk: Desk, asking: Asking) -> None:
 async def reopen(desk: Desk, asking: Asking) -> None:
     """Open a resolved incident again whose alerts fire still; its card shows it."""
     await desk.lifecycle.reopen(await _on_card(desk, asking.it), asking.actor)
+
+
+async def silence(desk: Desk, asking: Asking) -> None:
+    """Do nothing: the form that silences the incident's services has opened already."""
+    await _on_card(desk, asking.it)
+
+
+async def more(desk: Desk, asking: Asking) -> Shown | None:
+    """Write the report, or tell why a form has not opened; else it has already."""
+    what, _, id = asking.it.value.partition(":")
+    incident = await _on_card(desk, asking.it, id)
+    if what == card.REPORT:
+        return await _report(desk, asking, incident)
+    if what == card.MERGE:
+        others = await desk.store.read(incidents.unresolved)
+        if all(one.id == incident for one in others):
+            raise InvalidRequest("there is no other open incident that it could be part of")
+    return None
+
+
+async def report(desk: Desk, asking: Asking) -> Shown | None:
+    """Write the report of an incident that is over."""
+    return await _report(desk, asking, await _on_card(desk, asking.it))
+
+
+async def _report(desk: Desk, asking: Asking, incident: str) -> Shown | None:
+    """Share the draft of the post-incident report as a file in the incident's thread, once a click."""
+
+    def unit(tx: Tx) -> bool:
+        talk = conversations.of_incident(tx.conn, incident)
+        if talk is None or not approvals.first_delivery(tx, f"report:{asking.key}"):
+            return False
+        made = draft(tx.conn, desk.inventory, incident)
+        names = {"filename": made.file, "title": one_line(made.title, 200)}
+        outbox.file(tx, talk, {**names, "content": made.text, "comment": REPORT_COMMENT})
+        return True
+
+    return notice("The report comes as a file in the incident's thread.") if await desk.store.write(unit) else None
+
+
+def _need(it: Incoming) -> Need:
+    """Return what the menu needs: anybody who can read the thread may have the report."""
+    return Need.MEMBER if it.value.startswith(f"{card.REPORT}:") else Need.ROLE

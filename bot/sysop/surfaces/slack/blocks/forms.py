@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -11,11 +11,12 @@ from pydantic import ValidationError
 from sysop.actions import Action
 from sysop.inventory import Inventory
 from sysop.surfaces.slack.blocks import inputs
+from sysop.surfaces.slack.blocks.fields import TEXT, asks_for, line, modal, needed, several
 from sysop.surfaces.slack.blocks.inputs import Given, Wrong, option, typed
 from sysop.surfaces.slack.blocks.shown import Block
 from sysop.surfaces.slack.links import Links
 from sysop.surfaces.slack.rich import rich, said, section, styled
-from sysop.surfaces.slack.text import one_line, plain
+from sysop.surfaces.slack.text import one_line
 
 RUN: Final = "form.run"
 CHOOSE: Final = "form.choose"
@@ -25,7 +26,6 @@ PAUSE: Final = "form.pause"
 SEVERITIES: Final = ("critical", "error", "warning", "info")
 MAX_TITLE: Final = 150
 MAX_REASON: Final = 500
-_TEXT: Final = "text"
 _ERRORS: Final = "What was typed does not fit."
 
 
@@ -40,46 +40,18 @@ class NewIncident:
     triage: bool
 
 
-def _modal(callback: str, title: str, submit: str, blocks: Sequence[Block], metadata: str) -> Block:
-    return {
-        "type": "modal",
-        "callback_id": callback,
-        "private_metadata": metadata,
-        "title": plain(title, 24),
-        "submit": plain(submit, 24),
-        "close": plain("Cancel", 24),
-        "blocks": list(blocks),
-    }
-
-
-def _asks(block: str, label: str, element: Block, *, optional: bool = False, hint: str = "") -> Block:
-    made: Block = {
-        "type": "input",
-        "block_id": block,
-        "label": plain(label, 150),
-        "element": {"action_id": _TEXT, **element},
-        "optional": optional,
-    }
-    return {**made, "hint": plain(hint, 300)} if hint else made
-
-
-def _line(limit: int, initial: str = "", *, multiline: bool = False) -> Block:
-    made: Block = {"type": "plain_text_input", "multiline": multiline, "max_length": limit}
-    return {**made, "initial_value": initial[:limit]} if initial else made
-
-
 def choose(actions: Mapping[str, Action], metadata: str = "") -> Block:
     """Return the modal that asks which action to run: from a menu, or by name where there are too many."""
     names = sorted(actions)
-    fits = 0 < len(names) <= inputs.MOST_OPTIONS and all(len(name) <= 75 for name in names)
+    fits = 0 < len(names) <= inputs.MOST_OPTIONS and all(0 < len(name) <= 75 for name in names)
     menu: Block = {"type": "static_select", "options": [option(name, name) for name in names]}
-    asks = _asks("action", "Which action?", menu if fits else _line(150), hint="Its arguments come next.")
-    return _modal(CHOOSE, "Run an action", "Next", [asks], metadata)
+    asks = asks_for("action", "Which action?", menu if fits else line(150), hint="Its arguments come next.")
+    return modal(CHOOSE, "Run an action", "Next", [asks], metadata)
 
 
 def chosen(actions: Mapping[str, Action], state: Mapping[str, Any]) -> Action | Wrong:
     """Return the action that was chosen."""
-    name = (typed(state, "action", _TEXT) or "").strip()
+    name = (typed(state, "action", TEXT) or "").strip()
     return actions.get(name) or Wrong({"action": "There is no such action."})
 
 
@@ -91,7 +63,7 @@ def run(action: Action, inventory: Inventory, given: Mapping[str, Any], metadata
         section(*said(one_line(action.summary, 600), Links()), styled(f" {risk[action.risk]}")),
     )
     asked = inputs.inputs(action.schema(inventory), given)
-    return _modal(RUN, "Run an action", "Run", [head, *asked], metadata)
+    return modal(RUN, "Run an action", "Run", [head, *asked], metadata)
 
 
 def arguments(action: Action, inventory: Inventory, state: Mapping[str, Any]) -> Given | Wrong:
@@ -123,28 +95,30 @@ def new_incident(inventory: Inventory, title: str = "", note: str = "", metadata
     severity = [option(one, one) for one in SEVERITIES]
     services = sorted(inventory.services)
     menu: Block = {"type": "multi_static_select", "options": [option(name, name) for name in services]}
-    fits = 0 < len(services) <= inputs.MOST_OPTIONS and all(len(name) <= 75 for name in services)
+    fits = 0 < len(services) <= inputs.MOST_OPTIONS and all(0 < len(name) <= 75 for name in services)
     look = [option("Look into it right away", "yes")]
-    return _modal(
+    return modal(
         INCIDENT,
         "New incident",
         "Open",
         [
-            _asks("title", "What is wrong?", _line(MAX_TITLE, title)),
-            _asks(
+            asks_for("title", "What is wrong?", line(MAX_TITLE, title)),
+            asks_for(
                 "severity",
                 "How bad is it?",
                 {"type": "static_select", "options": severity, "initial_option": severity[1]},
             ),
-            _asks(
+            asks_for(
                 "services",
                 "Which services?",
-                menu if fits else _line(300),
+                menu if fits else line(300),
                 optional=True,
                 hint="" if fits else "Parted by commas.",
             ),
-            _asks("note", "What do you know so far?", _line(3000, note, multiline=True), optional=True),
-            _asks("triage", "Triage", {"type": "checkboxes", "options": look, "initial_options": look}, optional=True),
+            asks_for("note", "What do you know so far?", line(3000, note, multiline=True), optional=True),
+            asks_for(
+                "triage", "Triage", {"type": "checkboxes", "options": look, "initial_options": look}, optional=True
+            ),
         ],
         metadata,
     )
@@ -152,9 +126,9 @@ def new_incident(inventory: Inventory, title: str = "", note: str = "", metadata
 
 def opened(inventory: Inventory, state: Mapping[str, Any]) -> NewIncident | Wrong:
     """Return the incident that was asked for."""
-    title = one_line(typed(state, "title", _TEXT) or "", MAX_TITLE)
-    severity = typed(state, "severity", _TEXT) or ""
-    services = _several(state, "services")
+    title = one_line(typed(state, "title", TEXT) or "", MAX_TITLE)
+    severity = typed(state, "severity", TEXT) or ""
+    services = several(state, "services")
     unknown = [name for name in services if inventory.services and name not in inventory.services]
     errors = {
         "title": "" if title else "Say in a few words what is wrong.",
@@ -163,26 +137,19 @@ def opened(inventory: Inventory, state: Mapping[str, Any]) -> NewIncident | Wron
     }
     if any(errors.values()):
         return Wrong({block: text for block, text in errors.items() if text})
-    note = (typed(state, "note", _TEXT) or "").strip()
-    return NewIncident(title, severity, services, note, bool(_several(state, "triage")))
-
-
-def _several(state: Mapping[str, Any], block: str) -> tuple[str, ...]:
-    found = (state.get(block) or {}).get(_TEXT) or {}
-    chosen = [str(one.get("value")) for one in found.get("selected_options") or ()]
-    text = found.get("value")
-    return tuple(dict.fromkeys(chosen or [part.strip() for part in str(text or "").split(",") if part.strip()]))
+    note = (typed(state, "note", TEXT) or "").strip()
+    return NewIncident(title, severity, services, note, bool(several(state, "triage")))
 
 
 def ask(text: str = "", metadata: str = "") -> Block:
     """Return the modal that asks Sysop something."""
-    asks = _asks("ask", "What should Sysop look into?", _line(3000, text, multiline=True))
-    return _modal(ASK, "Ask Sysop", "Ask", [asks], metadata)
+    asks = asks_for("ask", "What should Sysop look into?", line(3000, text, multiline=True))
+    return modal(ASK, "Ask Sysop", "Ask", [asks], metadata)
 
 
 def asked(state: Mapping[str, Any]) -> str | Wrong:
     """Return what was asked."""
-    return _needed(state, "ask", "Write a question or a wish.")
+    return needed(state, "ask", "Write a question or a wish.")
 
 
 def pause(paused: bool, metadata: str = "") -> Block:
@@ -191,14 +158,10 @@ def pause(paused: bool, metadata: str = "") -> Block:
     about = (
         "Whatever waited goes on." if paused else "No change begins any more, anywhere, until somebody lets them go on."
     )
-    asks = _asks("reason", "Why?", _line(MAX_REASON, multiline=True), hint="It is kept in the audit log.")
-    return _modal(PAUSE, title, submit, [rich(section(styled(about))), asks], metadata)
+    asks = asks_for("reason", "Why?", line(MAX_REASON, multiline=True), hint="It is kept in the audit log.")
+    return modal(PAUSE, title, submit, [rich(section(styled(about))), asks], metadata)
 
 
 def paused(state: Mapping[str, Any]) -> str | Wrong:
     """Return the reason."""
-    return _needed(state, "reason", "Say why, so that others know.")
-
-
-def _needed(state: Mapping[str, Any], block: str, otherwise: str) -> str | Wrong:
-    return (typed(state, block, _TEXT) or "").strip() or Wrong({block: otherwise})
+    return needed(state, "reason", "Say why, so that others know.")

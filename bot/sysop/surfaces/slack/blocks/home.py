@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
 from sysop.model import Approval, Incident
@@ -36,7 +36,10 @@ class PluginState:
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """What a Home shows. `approvals` are those this person may decide, `waiting` is how many others there are."""
+    """What a Home shows. `approvals` are those this person may decide, `waiting` is how many others there are.
+
+    `held` counts the alerts that were held back, by the kind of the reason.
+    """
 
     now: int
     mode: Mode
@@ -44,6 +47,7 @@ class Desk:
     waiting: int = 0
     incidents: Sequence[Incident] = ()
     plugins: Sequence[PluginState] = ()
+    held: Mapping[str, int] = field(default_factory=dict)
 
 
 def view(desk: Desk, names: Names, links: Links) -> Block:
@@ -109,7 +113,8 @@ def _approval(one: Approval, names: Names) -> Block:
 def _incidents(desk: Desk, links: Links) -> list[Block | None]:
     lines = listings.incident_lines(desk.incidents, MOST_INCIDENTS, links)
     found = bullets(lines) or section(styled("No incident is open."))
-    return [parts.header("Open incidents"), rich(found)]
+    held = listings.held_back(desk.held)
+    return [parts.header("Open incidents"), rich(found, section(styled(f"{held}.", "italic")) if held else None)]
 
 
 def _plugins(desk: Desk, links: Links) -> Block:

@@ -9,6 +9,7 @@ from typing import Final
 from sysop.model import Incident, IncidentState
 from sysop.surfaces.slack.blocks import parts
 from sysop.surfaces.slack.blocks.names import Names
+from sysop.surfaces.slack.blocks.origins import origins
 from sysop.surfaces.slack.blocks.shown import Block, Shown, shown
 from sysop.surfaces.slack.links import Links
 from sysop.surfaces.slack.rich import Element, bullets, date, link, rich, said, section, styled
@@ -19,6 +20,12 @@ ACKNOWLEDGE: Final = "incident.acknowledge"
 TRIAGE: Final = "incident.triage"
 RESOLVE: Final = "incident.resolve"
 REOPEN: Final = "incident.reopen"
+SILENCE: Final = "incident.silence"
+MORE: Final = "incident.more"
+SPLIT: Final = "split"
+MERGE: Final = "merge"
+REPORT: Final = "report"
+ASK_REPORT: Final = "incident.report"
 MOST_ALERTS: Final = 8
 MOST_SERVICES: Final = 8
 MOST_MOMENTS: Final = 10
@@ -49,6 +56,14 @@ class Cited:
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """The incident that another one is part of; `url` is where its card stands, in the chat itself."""
+
+    id: str
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Findings:
     """What is known at the end: of the cause, of what was done, and by which evidence."""
 
@@ -68,18 +83,23 @@ class View:
     findings: Findings = Findings()
     busy: bool = False
     changes: int = 0
+    part_of: Part | None = None
 
 
 def card(view: View, names: Names, links: Links) -> Shown:
     """Return the card as it must look now."""
     i = view.incident
-    title = f"{_mark(i)} {i.state.capitalize()} · {i.title}"
-    ended = i.state is IncidentState.RESOLVED
+    title = f"{_head(view)} · {i.title}"
+    ended = i.state is IncidentState.RESOLVED and view.part_of is None
     return shown(
         mrkdwn(one_line(f"{title} · {i.severity}", 400), links),
         parts.header(title),
         parts.fields(_facts(view, names, links)),
-        rich(section(styled(_alerts_title(i), "bold")), bullets(_alerts(i, links))) if i.alerts else _by_hand(i, names),
+        _part_of(view),
+        origins(i, links),
+        rich(section(styled(_alerts_title(i), "bold")), bullets(_alerts(i, links)))
+        if i.alerts
+        else _by_hand(view, names),
         _runbook(view, links),
         rich(section(styled("What happened", "bold")), bullets(_moments(view, names, links)))
         if view.timeline
@@ -88,6 +108,20 @@ def card(view: View, names: Names, links: Links) -> Shown:
         parts.context([f"incident `{i.id}`", *([f"run `{i.run}`"] if i.run else [])]),
         parts.actions(f"incident:{i.id}:{view.changes}", buttons(view)),
     )
+
+
+def _head(view: View) -> str:
+    if view.part_of is not None:
+        return f"🔗 Part of {view.part_of.id}"
+    return f"{_mark(view.incident)} {view.incident.state.capitalize()}"
+
+
+def _part_of(view: View) -> Block | None:
+    it = view.part_of
+    if it is None:
+        return None
+    where = {"type": "link", "url": it.url, "text": it.id} if it.url else styled(it.id, "code")
+    return rich(section(styled("All of it goes on at "), where, styled(".")))
 
 
 def _early(incident: Incident) -> bool:
@@ -109,13 +143,19 @@ def _facts(view: View, names: Names, links: Links) -> list[tuple[str, str]]:
     more = f" and {len(i.services) - MOST_SERVICES} more" if len(i.services) > MOST_SERVICES else ""
     seen = names.mrkdwn(i.acknowledged_by) if i.acknowledged_by else "nobody yet"
     return [
-        ("State", f"resolved by hand; {_firing(i)}" if _early(i) else _MEANS[i.state]),
+        ("State", _state(view)),
         ("Severity", mrkdwn(one_line(i.severity, 60), links)),
         ("Services", (", ".join(services) + more) or "none named"),
         ("Owner", mrkdwn(one_line(view.owner, 120), links) or "nobody named"),
         ("Since", date_token(i.opened_at)),
         ("Acknowledged by", seen),
     ]
+
+
+def _state(view: View) -> str:
+    if view.part_of is not None:
+        return f"part of `{view.part_of.id}`"
+    return f"resolved by hand; {_firing(view.incident)}" if _early(view.incident) else _MEANS[view.incident.state]
 
 
 def _alerts_title(incident: Incident) -> str:
@@ -140,8 +180,13 @@ def _alerts(incident: Incident, links: Links) -> list[list[Element]]:
     return found
 
 
-def _by_hand(incident: Incident, names: Names) -> Block:
-    who = [styled(" by "), names.element(incident.opened_by)] if incident.opened_by else []
+def _by_hand(view: View, names: Names) -> Block | None:
+    i = view.incident
+    if view.part_of is not None:
+        return None
+    if i.opened_by is None:
+        return rich(section(styled("No alert belongs to it any more.")))
+    who = [styled(" by "), names.element(i.opened_by)]
     return rich(section(styled("Opened by hand"), *who, styled("; no alert belongs to it.")))
 
 
@@ -201,12 +246,28 @@ def buttons(view: View) -> list[Block]:
     """Return the buttons that make sense in this state."""
     i = view.incident
     if i.state is IncidentState.RESOLVED:
-        return [parts.button("Reopen", REOPEN, i.id)] if _early(i) else []
+        return _afterwards(view)
     found = [] if i.acknowledged_by else [parts.button("Acknowledge", ACKNOWLEDGE, i.id, "primary")]
     if not view.busy:
         found.append(parts.button("Run triage", TRIAGE, i.id, None, _TRIAGE))
     confirm = parts.confirm("Resolve this incident?", _ask(view), "Resolve", "danger" if i.firing else "primary")
-    return [*found, parts.button("Resolve", RESOLVE, i.id, None, confirm)]
+    found.append(parts.button("Resolve", RESOLVE, i.id, None, confirm))
+    return [*found, parts.button("Silence", SILENCE, i.id), parts.menu(MORE, _more(i))]
+
+
+def _afterwards(view: View) -> list[Block]:
+    """Return the buttons of one that is over; of one that is part of another there is nothing left to do."""
+    if view.part_of is not None:
+        return []
+    i = view.incident
+    again = [parts.button("Reopen", REOPEN, i.id)] if _early(i) else []
+    return [*again, parts.button("Report", ASK_REPORT, i.id)]
+
+
+def _more(incident: Incident) -> list[tuple[str, str]]:
+    """Return what people know better than correlation."""
+    apart = [("Not this incident …", f"{SPLIT}:{incident.id}")] if len(incident.alerts) > 1 else []
+    return [*apart, ("Merge into …", f"{MERGE}:{incident.id}"), ("Report so far", f"{REPORT}:{incident.id}")]
 
 
 _TRIAGE: Final = parts.confirm(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from sysop.model import Approval, AuditEntry, Incident, IncidentState, Run, RunState
@@ -30,6 +30,15 @@ _TOLD: Final = frozenset(
 _MORE: Final = "What was written is left out here; `sysop audit` on the command line shows it."
 _STATES: Final = {IncidentState.OPEN: "🔴", IncidentState.MITIGATED: "🟡", IncidentState.RESOLVED: "🟢"}
 _RUNS: Final = {RunState.DONE: "✅", RunState.FAILED: "🔴", RunState.CANCELLED: "⏹", RunState.WAITING: "⏳"}
+_HELD: Final = {
+    "noise": "no problem by their own severity",
+    "flapping": "coming and going without anything else",
+    "alone": "with nothing else that fits",
+    "silenced": "silenced",
+    "waiting": "watched still",
+    "old": "too late to matter",
+}
+"""What correlation's kinds of reasons mean to people; any other one is named as it is."""
 Line = list[Element]
 
 
@@ -43,7 +52,10 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """The state of things in numbers; `waiting` are those approvals that are listed with their ids."""
+    """The state of things in numbers; `waiting` are those approvals that are listed with their ids.
+
+    `held` counts the alerts that were held back, by the kind of the reason.
+    """
 
     mode: Mode
     incidents: int
@@ -51,6 +63,15 @@ class Status:
     approvals: int
     broken: Sequence[str] = ()
     waiting: Sequence[Approval] = ()
+    held: Mapping[str, int] = field(default_factory=dict)
+
+
+def held_back(held: Mapping[str, int]) -> str:
+    """Return how many alerts of the last day are held back, and why, "" where none is."""
+    if not held:
+        return ""
+    kinds = ", ".join(f"{count} {one_line(_HELD.get(kind, kind), 60)}" for kind, count in list(held.items())[:6])
+    return f"{times(sum(held.values()), 'alert')} held back in the last 24 hours: {kinds}"
 
 
 def _list(title: str, lines: Sequence[Line], total: int, nothing: str, most: int = MOST) -> Shown:
@@ -73,6 +94,8 @@ def status(it: Status, names: Names, links: Links) -> Shown:
     if it.mode.paused:
         why = said(one_line(it.mode.reason or "no reason given", 300), links)
         lines.append([styled("changes are paused by "), names.element(it.mode.by), styled(": "), *why])
+    if told := held_back(it.held):
+        lines.append([styled(told)])
     if it.broken:
         lines.append([styled(f"not working: {', '.join(one_line(name, 40) for name in it.broken[:10])}")])
     which = _waiting(it, names, links) if it.waiting else []

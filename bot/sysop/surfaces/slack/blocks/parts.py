@@ -48,6 +48,12 @@ def button(text: str, action_id: str, value: str, style: str | None = None, conf
     return {**made, "confirm": confirm} if confirm else made
 
 
+def menu(action_id: str, choices: Sequence[tuple[str, str]]) -> Block:
+    """Return a menu behind three dots: at most five choices, each with its text and the value it sends."""
+    options = [{"text": plain(text, 75), "value": value} for text, value in choices[:5]]
+    return {"type": "overflow", "action_id": action_id, "options": options}
+
+
 def confirm(title: str, text: str, yes: str, style: str = "primary") -> Block:
     """Return the question before a button counts."""
     return {

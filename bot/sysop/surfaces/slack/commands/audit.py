@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sysop.store import approvals, audit, incidents
+from sysop.store import approvals, audit, incidents, silences
 from sysop.surfaces.slack.blocks import listings
 from sysop.surfaces.slack.blocks.shown import Shown
 from sysop.surfaces.slack.commands.command import Command
@@ -13,9 +13,10 @@ MOST = 500
 
 
 async def entries(desk: Desk, asking: Asking) -> Shown:
-    """Show the newest entries, of everything or of one run, approval or incident, without what people wrote."""
+    """Show the newest entries, of everything or of one run, approval, incident or silence, not what people wrote."""
     id = plain(asking.it.text)
-    chain = {"apr": approvals.chain, "inc": incidents.chain}.get(id.partition("-")[0], str)(id)
+    chains = {"apr": approvals.chain, "inc": incidents.chain, "sil": silences.chain}
+    chain = chains.get(id.partition("-")[0], str)(id)
     if id:
         found = await desk.store.read(lambda conn: audit.entries(conn, chain=chain, limit=MOST))
     else:

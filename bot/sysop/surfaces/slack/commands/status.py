@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from sqlalchemy import Connection
 
-from sysop.store import approvals, incidents, mode, outbox, runs
+from sysop.store import approvals, held, incidents, mode, outbox, runs
+from sysop.store.writer import Tx
 from sysop.surfaces.slack.blocks import listings
 from sysop.surfaces.slack.blocks.listings import Status
 from sysop.surfaces.slack.blocks.shown import Shown
@@ -12,6 +13,7 @@ from sysop.surfaces.slack.commands.command import Command
 from sysop.surfaces.slack.desk import Asking, Desk, Need
 
 MOST = 5
+DAY_MS = 24 * 3_600_000
 
 
 async def status(desk: Desk, asking: Asking) -> Shown:
@@ -23,7 +25,9 @@ async def status(desk: Desk, asking: Asking) -> Shown:
         under_way = sum(not run.over for run in runs.newest(conn, 200))
         found = len(incidents.unresolved(conn))
         waits = approvals.undecided(conn) if asking.actor.human else []  # ids help nobody whose vote does not count
-        return Status(mode.read(conn), found, under_way, approvals.waiting(conn), [*broken, *silent], waits[:MOST])
+        back = held.counts(conn, Tx(conn).now() - DAY_MS)
+        asked = approvals.waiting(conn)
+        return Status(mode.read(conn), found, under_way, asked, [*broken, *silent], waits[:MOST], back)
 
     return listings.status(await desk.store.read(read), await desk.names(asking.it.team), desk.links)
 

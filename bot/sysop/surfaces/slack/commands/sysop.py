@@ -7,7 +7,7 @@ from slack_bolt.async_app import AsyncApp
 from sysop.inventory import nearest
 from sysop.surfaces.slack.blocks import listings
 from sysop.surfaces.slack.blocks.shown import Shown
-from sysop.surfaces.slack.commands import ask, audit, decide, incident, plugin, run, runbook, status, switch
+from sysop.surfaces.slack.commands import ask, audit, decide, incident, plugin, run, runbook, silence, status, switch
 from sysop.surfaces.slack.commands.command import Book, Command
 from sysop.surfaces.slack.desk import Asking, Desk, Need, Work, listener
 from sysop.surfaces.slack.incoming import Incoming
@@ -22,6 +22,7 @@ def book(desk: Desk) -> Book:
         ask.COMMAND,
         status.COMMAND,
         incident.COMMAND,
+        silence.COMMAND,
         run.COMMAND,
         *decide.COMMANDS,
         runbook.COMMAND,

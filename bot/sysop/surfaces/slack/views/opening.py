@@ -10,17 +10,21 @@ from typing import Any, Final
 from slack_sdk.errors import SlackApiError, SlackClientError
 
 from sysop.errors import CallError, InvalidRequest, StoreError
-from sysop.store import approvals, mode
+from sysop.store import approvals, incidents, mode
 from sysop.surfaces.slack import votes, words
 from sysop.surfaces.slack.blocks import approval as card
-from sysop.surfaces.slack.blocks import approval_views, forms, home, parts
+from sysop.surfaces.slack.blocks import approval_views, forms, home, parts, regroup, silences
+from sysop.surfaces.slack.blocks import incident as incident_card
 from sysop.surfaces.slack.blocks.shown import Block, Shown, shown
 from sysop.surfaces.slack.clients import UNREACHABLE, SlackUnavailable, error_of
+from sysop.surfaces.slack.commands import silence
 from sysop.surfaces.slack.commands.incident import NEW
 from sysop.surfaces.slack.desk import Asking, Desk, Need, lacking
 from sysop.surfaces.slack.incoming import Incoming
 
-OPEN: Final = "form.open"
+OPEN: Final = silence.OPEN
+_QUIET: Final = "quiet"
+_OF_INCIDENT: Final = (_QUIET, incident_card.SPLIT, incident_card.MERGE)
 NEW_INCIDENT: Final = "new_incident"
 TOO_LATE: Final = frozenset(
     {
@@ -37,6 +41,7 @@ _BY_COMMAND: Final[Mapping[str, Callable[[str], str]]] = {
     "incident": lambda text: "incident" if text.lower() == NEW else "",
     "run": lambda text: f"run:{text}",
     "pause": lambda text: "" if words.plain(text) else "pause",
+    "silence": lambda text: f"silence:{text}" if text else "",
     "deny": lambda text: "" if " " in text or not text else f"deny:{text}",
 }
 _BY_BUTTON: Final[Mapping[str, str]] = {
@@ -61,6 +66,10 @@ def wanted(it: Incoming) -> str:
         return it.value
     if it.name in (card.DENY, card.VIEW):
         return f"{'deny' if it.name == card.DENY else 'view'}:{it.value}"
+    if it.name == incident_card.SILENCE:
+        return f"{_QUIET}:{it.value}"
+    if it.name == incident_card.MORE:
+        return it.value if it.value.partition(":")[0] in _OF_INCIDENT else ""
     return _BY_BUTTON.get(it.name, "")
 
 
@@ -98,7 +107,10 @@ def late(form: str) -> Shown:
 
 def need_of(it: Incoming) -> Need:
     """Return what a form needs: anybody may ask and look at an approval, whose votes count the gate says."""
-    return Need.ACCOUNT if wanted(it).partition(":")[0] in ("ask", "view", "deny") else Need.MEMBER
+    kind = wanted(it).partition(":")[0]
+    if kind in ("silence", *_OF_INCIDENT):
+        return Need.ROLE
+    return Need.ACCOUNT if kind in ("ask", "view", "deny") else Need.MEMBER
 
 
 async def _view(desk: Desk, it: Incoming, form: str) -> Block | None:
@@ -108,8 +120,10 @@ async def _view(desk: Desk, it: Incoming, form: str) -> Block | None:
         return None
     if kind in ("deny", "view"):
         return await _of_approval(desk, it, kind, rest)
-    if kind == "run":
-        return _of_action(desk, it, rest)
+    if kind in _OF_INCIDENT:
+        return await _of_incident(desk, it, kind, rest)
+    if kind in ("run", "silence"):
+        return _of_action(desk, it, rest) if kind == "run" else _of_silence(it, rest)
     if kind == "pause":
         paused = (await desk.store.read(mode.read)).paused
         return forms.pause(paused, metadata(it, to="resume" if paused else "pause"))
@@ -124,6 +138,23 @@ async def _of_approval(desk: Desk, it: Incoming, kind: str, id: str) -> Block | 
         return approval_views.everything(approval)
     actor = await desk.directory.actor(it.team, it.user)
     return None if votes.objection(approval, Asking(it, actor)) else approval_views.deny(approval)
+
+
+async def _of_incident(desk: Desk, it: Incoming, kind: str, id: str) -> Block | None:
+    incident = await desk.store.read(lambda conn: incidents.load(conn, id))
+    memory = metadata(it, incident=id)
+    if kind == _QUIET:
+        return silences.form(silences.about(incident), memory)
+    if kind == incident_card.SPLIT:
+        return regroup.split(incident, memory) if len(incident.alerts) > 1 else None
+    others = await desk.store.read(incidents.unresolved)
+    open_ones = [one for one in reversed(others) if one.id != id]
+    return regroup.merge(incident, open_ones, memory) if open_ones else None
+
+
+def _of_silence(it: Incoming, text: str) -> Block | None:
+    typed = silence.parse(text)
+    return None if typed.whole else silences.form(typed.given, metadata(it))
 
 
 def _of_action(desk: Desk, it: Incoming, text: str) -> Block | None:

@@ -1,4 +1,4 @@
-"""The `${…}` of runbooks: CEL with a few functions, bounded before it runs.
+"""Expressions of runbooks (`${…}`) and of settings: CEL with a few functions, bounded before it runs.
 
 `evaluate` is pure: the same expression over the same values gives the same answer, so a replay decides
 as the first time did. The library holds the interpreter lock while it works (measured), so no deadline
@@ -17,15 +17,15 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from sysop.errors import RunbookError
+from sysop.expression import syntax
+from sysop.expression.engine import cel
 from sysop.inventory import nearest
-from sysop.knowledge import syntax
-from sysop.knowledge.engine import cel
 
 MAX_SOURCE: Final = 2_000
 MAX_LIST: Final = 1_000
 MAX_NESTED: Final = 2
 MAX_WORK: Final = 250_000
-"""Steps of all macros together: the longest list to the power of nesting + 1, as the library copies lists."""
+"""Steps of all macros together: the longest list or map to the power of nesting + 1, as the library copies lists."""
 DEADLINE_SECONDS: Final = 10.0
 
 FAILURES: Final = (ValueError, TypeError, RuntimeError, LookupError, ArithmeticError, AttributeError)
@@ -42,7 +42,7 @@ logging.getLogger("cel").setLevel(logging.ERROR)  # it warns of failing function
 
 
 class ExpressionError(RunbookError):
-    """An expression cannot be evaluated; names it and the values it refers to. Never to be read as false."""
+    """An expression cannot be used; names it, the reason, and the values it refers to. Never to be read as false."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,26 +67,27 @@ class Expression:
 
 
 def compile(source: str, *, place: str, line: int) -> Expression:
-    """Return the expression between `${` and `}`. `place` begins the message of a RunbookError."""
+    """Return the expression between `${` and `}`. Raises ExpressionError, with `place` before it."""
     source = source.strip()
     if len(source) > MAX_SOURCE:
-        raise RunbookError(f"{place}: the expression has {len(source)} characters, {MAX_SOURCE} are allowed; split it")
+        length = f"the expression has {len(source)} characters, {MAX_SOURCE} are allowed"
+        raise ExpressionError(f"{place}: {length}; split it")
     try:
         program = cel.compile(source)
     except (ValueError, RuntimeError) as bad:
-        raise RunbookError(f"{place}: `{short(source)}` is not valid CEL: {_reason(bad)}; correct it") from None
+        raise ExpressionError(f"{place}: `{short(source)}` is not valid CEL: {_reason(bad)}; correct it") from None
     try:
         tree = syntax.parse(source)
     except syntax.NotUnderstood as bad:
-        raise RunbookError(f"{place}: `{short(source)}` cannot be checked: {bad}; write it more simply") from None
+        raise ExpressionError(f"{place}: `{short(source)}` cannot be checked: {bad}; write it more simply") from None
     walks = tuple(syntax.walks(tree, frozenset(FUNCTIONS)))
     if max(walks, default=0) > MAX_NESTED:
-        raise RunbookError(
+        raise ExpressionError(
             f"{place}: `{short(source)}` nests macros and functions {max(walks)} deep, {MAX_NESTED} are allowed; "
             "use a step of its own for the inner part"
         )
     if syntax.walks_a_sum(tree):
-        raise RunbookError(f"{place}: `{short(source)}` walks a sum of lists; walk each list by itself")
+        raise ExpressionError(f"{place}: `{short(source)}` walks a sum of lists; walk each list by itself")
     return Expression(source, line, tree, program, frozenset(syntax.chains(tree)), walks, syntax.longest_literal(tree))
 
 
@@ -98,6 +99,16 @@ async def evaluate(expression: Expression, variables: Mapping[str, Any]) -> Any:
             return await asyncio.to_thread(_execute, expression, used)
     except TimeoutError:
         raise _error(expression, used, f"it took longer than {DEADLINE_SECONDS:g} s") from None
+
+
+def evaluate_here(expression: Expression, variables: Mapping[str, Any]) -> Any:
+    """Return the value as JSON data, worked out in this thread. Raises ExpressionError."""
+    return _execute(expression, _used(expression, variables))
+
+
+def steps(expression: Expression, variables: Mapping[str, Any]) -> int:
+    """Return how many steps the macros of an expression take at most over these values; one may take `MAX_WORK`."""
+    return _steps(expression, _used(expression, variables))
 
 
 def values(expression: Expression, variables: Mapping[str, Any]) -> str:
@@ -140,20 +151,28 @@ def _used(expression: Expression, variables: Mapping[str, Any]) -> dict[str, Any
 
 
 def _check_work(expression: Expression, used: Mapping[str, Any]) -> None:
-    longest = max(_longest_list(used), expression.literal)
+    longest = max(_longest(used), expression.literal)
     if longest > MAX_LIST:
         raise _error(expression, used, f"a list has {longest} entries, {MAX_LIST} are allowed; narrow the step's query")
-    if sum(longest ** (depth + 1) for depth in expression.walks) > MAX_WORK:
-        raise _error(
-            expression, used, f"its macros would walk a list of {longest} entries too often; narrow the step's query"
-        )
+    if _steps(expression, used) > MAX_WORK:
+        longest = max(_longest(used, maps=True), longest)
+        raise _error(expression, used, f"its macros would walk {longest} entries too often; narrow the step's query")
 
 
-def _longest_list(value: Any) -> int:
+def _steps(expression: Expression, used: Mapping[str, Any]) -> int:
+    if not expression.walks:
+        return 0
+    longest = max(_longest(used, maps=True), expression.literal)
+    return sum(longest ** (depth + 1) for depth in expression.walks)
+
+
+def _longest(value: Any, *, maps: bool = False) -> int:
+    """Return the number of entries of the longest list inside a value, or map, of which macros walk the keys."""
     if isinstance(value, Mapping):
-        return max(map(_longest_list, value.values()), default=0)
+        inside = max((_longest(inner, maps=maps) for inner in value.values()), default=0)
+        return max(len(value), inside) if maps else inside
     if isinstance(value, list | tuple):
-        return max(len(value), max(map(_longest_list, value), default=0))
+        return max(len(value), max((_longest(inner, maps=maps) for inner in value), default=0))
     return 0
 
 

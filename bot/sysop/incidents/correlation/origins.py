@@ -1,0 +1,102 @@
+"""Where an incident probably began: who alerted first, whom the others call, who is loudest, who was changed."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from sysop.incidents.correlation.model import Origin, Reason
+from sysop.incidents.correlation.severity import UNSAID
+from sysop.incidents.correlation.state import Group, Member
+from sysop.incidents.correlation.topology import Topology
+
+SOON_S = 60.0  # an effect is rarely seen a minute before its cause
+EARLY, CALLED, CALLS, LOUD, CHANGED = 1.5, 1.5, -1.0, 0.4, 1.0  # logarithms of odds, in steps a person would give
+STANDS_OUT = 1.25  # the first must be this much likelier than the second, else the origin is undetermined
+MOST = 3
+
+
+@dataclass(frozen=True, slots=True)
+class _Suspect:
+    """An entity of the group with its first firing."""
+
+    name: str
+    first: Member
+    rank: int
+    change: str | None
+
+
+def origins_of(group: Group, topology: Topology) -> tuple[Origin, ...]:
+    """Return the probable origins of a group, likeliest first; empty where nothing stands out."""
+    suspects = _suspects(group)
+    if not suspects:
+        return ()
+    onset = group.members[0].t
+    judged = [(suspect, _reasons(suspect, suspects, onset, topology)) for suspect in suspects]
+    total = math.fsum(_odds(reasons) for _, reasons in judged)
+    found = [Origin(s.first.key, s.name, _odds(reasons) / total, tuple(reasons)) for s, reasons in judged]
+    found.sort(key=lambda origin: (-origin.weight, origin.key))
+    if len(found) > 1 and found[0].weight < STANDS_OUT * found[1].weight:
+        return ()
+    return tuple(found[:MOST])
+
+
+def _odds(reasons: list[Reason]) -> float:
+    return math.exp(math.fsum(reason.weight for reason in reasons))
+
+
+def _suspects(group: Group) -> list[_Suspect]:
+    by_name: dict[str, list[Member]] = {}
+    for member in group.members:
+        entity = member.place.entity
+        by_name.setdefault(entity.service or entity.machine or "", []).append(member)
+    by_name.pop("", None)
+    return [
+        _Suspect(name, members[0], max(m.kind.rank for m in members), _change(members))
+        for name, members in by_name.items()
+    ]
+
+
+def _change(members: list[Member]) -> str | None:
+    return next((m.place.entity.change for m in members if m.place.entity.change), None)
+
+
+def _reasons(suspect: _Suspect, suspects: list[_Suspect], onset: float, topology: Topology) -> list[Reason]:
+    key = suspect.first.key
+    if len(suspects) == 1:
+        return [Reason("entity", f"every alert is about {suspect.first.place.entity.name}", 0.0, key)]
+    reasons = [_early(suspect, onset), *_by_calls(suspect, suspects, topology)]
+    if suspect.rank > UNSAID:
+        reasons.append(Reason("severity", "it is loud", LOUD * (suspect.rank - UNSAID), key))
+    if suspect.change and any(other.change != suspect.change for other in suspects):
+        reasons.append(Reason("change", f"it carries the change {suspect.change}", CHANGED, key))
+    return reasons
+
+
+def _early(suspect: _Suspect, onset: float) -> Reason:
+    delay = suspect.first.t - onset
+    words = f"{suspect.first.kind.name} was the first" if not delay else f"first alert {delay:.0f} s after the onset"
+    return Reason("time", words, EARLY * math.exp(-delay / SOON_S), suspect.first.key)
+
+
+def _by_calls(suspect: _Suspect, suspects: list[_Suspect], topology: Topology) -> list[Reason]:
+    others = {other.name for other in suspects if other is not suspect}
+    entity, key = suspect.first.place.entity, suspect.first.key
+    if entity.about_machine:
+        touched = [name for name in others if entity.machine in topology.runs_on(name)]
+        return _shares(f"{len(touched)} services of this incident run on it", len(touched), CALLED, key)
+    callers = others & topology.callers(suspect.name)
+    callees = others & topology.callees(suspect.name)
+    return [
+        *_shares(f"{_names(callers)} call{'s' * (len(callers) == 1)} it", len(callers), CALLED, key),
+        *_shares(f"it calls {_names(callees)}, which also alert{'s' * (len(callees) == 1)}", len(callees), CALLS, key),
+    ]
+
+
+def _shares(words: str, count: int, most: float, key: str) -> list[Reason]:
+    return [Reason("topology", words, most * count / (count + 1), key)] if count else []
+
+
+def _names(keys: set[str]) -> str:
+    names = sorted(key.rsplit("/", 1)[-1] for key in keys)
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")

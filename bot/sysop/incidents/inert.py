@@ -1,0 +1,45 @@
+"""Text that others wrote, put into Markdown so that it is nothing but text there: no structure, link or mention."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+BREAK: Final = "\u200b"
+"""Zero width: parts what would mean something together."""
+LONGEST: Final = 600
+_STRUCTURE: Final = re.compile(r"[\\`*\[\]<>&|~$#]|(?<![^\W_])_|_(?![^\W_])")
+_BEGINS: Final = re.compile(r"[+=-]")
+_NUMBERED: Final = re.compile(r"(\d+)[.)]")
+_MENTION: Final = re.compile(r"@(?=\S)")
+_ISSUE: Final = re.compile(r"#(?=\d)")
+_ADDRESS: Final = re.compile(r"://|\bwww\.|\b(?:mailto|xmpp):", re.IGNORECASE)
+
+
+def text(foreign: str, limit: int = LONGEST) -> str:
+    """Return text as one line of Markdown that reads as it was written; what could hide in it is written out."""
+    flat = _visible(" ".join(foreign[: limit * 4].split()))
+    cut = flat if len(flat) <= limit else f"{flat[: limit - 1]}…"
+    return _unlinked(_begin(_STRUCTURE.sub(r"\\\g<0>", cut))) if cut else "–"
+
+
+def code(ours: str) -> str:
+    """Return an id of ours in code; a backtick in it, which none has, would end it and is taken out."""
+    return f"`{_visible(ours).replace('`', '').replace('|', '')}`"
+
+
+def _visible(line: str) -> str:
+    return "".join(char if char.isprintable() else f"(u+{ord(char):04x})" for char in line)
+
+
+def _begin(line: str) -> str:
+    """Return a line that cannot be taken for a heading, a list, a quotation or a rule."""
+    numbered = _NUMBERED.match(line)
+    if numbered:
+        return f"{numbered[1]}\\{line[numbered.end(1) :]}"
+    return f"\\{line}" if _BEGINS.match(line) else line
+
+
+def _unlinked(line: str) -> str:
+    parted = _ADDRESS.sub(lambda found: f"{found[0][0]}{BREAK}{found[0][1:]}", line)
+    return _ISSUE.sub(rf"#{BREAK}", _MENTION.sub(rf"@{BREAK}", parted))

@@ -1,0 +1,31 @@
+"""Where an incident probably began."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from sysop.model import Incident
+from sysop.surfaces.slack.blocks.shown import Block
+from sysop.surfaces.slack.links import Links
+from sysop.surfaces.slack.rich import rich, said, section, styled
+from sysop.surfaces.slack.text import one_line
+
+MOST: Final = 3
+
+
+def origins(incident: Incident, links: Links) -> Block | None:
+    """Return where it probably began, by correlation; a single alert has nothing to be told apart from."""
+    if not incident.origins:
+        unsure = len(incident.alerts) > 1
+        return rich(section(styled("Where it began: ", "bold"), styled("undetermined"))) if unsure else None
+    if len(incident.alerts) < 2:
+        return None
+    first, *others = incident.origins[:MOST]
+    why = [styled(": "), *said(one_line(str(first.get("reason") or ""), 200), links)] if first.get("reason") else []
+    rest = [styled(f"; else at {' or '.join(_place(one) for one in others)}")] if others else []
+    return rich(section(styled("Likely began at ", "bold"), styled(_place(first), "bold"), *why, *rest))
+
+
+def _place(origin: Mapping[str, Any]) -> str:
+    return one_line(str(origin.get("service") or origin.get("alert") or "–"), 80)
