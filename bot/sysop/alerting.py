@@ -38,6 +38,8 @@ class Alerting:
     silences: Silences
     watches: Watches
     ticks: tuple[Tick, ...]
+    check: Callable[[], None]
+    """Refuses a watch or a topology whose source is not there. Raises SettingsError."""
 
     async def stop(self) -> None:
         """Let go of what others may take over."""
@@ -48,7 +50,7 @@ class Alerting:
 def build(
     settings: Settings, store: Store, host: Host, contexts: Contexts, planner_of: Callable[[Request], str], worker: str
 ) -> Alerting:
-    """Build all parts; nothing runs yet. Raises SettingsError for a watch or a topology whose source is not there."""
+    """Build all parts; nothing runs yet."""
     secrets = contexts.secrets
     lifecycle = Lifecycle(store, contexts.inventory, settings.incidents, planner_of)
     make = correlators(Topology.from_inventory(contexts.inventory), settings.incidents.correlation)
@@ -56,7 +58,6 @@ def build(
     lifecycle.wake = placing.wake
     silences = Silences(store, host.silence_mirror(), planner_of)
     sources = Sources(host, contexts)
-    sources.check(settings.watches)
     watches = Watches(
         settings.watches,
         sources.ask,
@@ -74,10 +75,15 @@ def build(
     pulling = Pulling(places, lifecycle.take, lambda name: secrets.get(name, "read"), host_clock)
     ticks: list[Tick] = [lifecycle.tick, placing.tick, silences.tick, pulling.run, *watches.ticks]
     if (name := settings.incidents.dependencies_from) is not None:
-        sources.require(name, "incidents.dependencies_from")
 
         def learnt(topology: Topology) -> None:
             placing.rebuild(correlators(topology, settings.incidents.correlation))
 
         ticks.append(Observing(contexts.inventory, partial(sources.ask, name), learnt, host_clock).tick)
-    return Alerting(lifecycle, placing, Regroup(store), silences, watches, tuple(ticks))
+
+    def check() -> None:
+        sources.check(settings.watches)
+        if settings.incidents.dependencies_from is not None:
+            sources.require(settings.incidents.dependencies_from, "incidents.dependencies_from")
+
+    return Alerting(lifecycle, placing, Regroup(store), silences, watches, tuple(ticks), check)

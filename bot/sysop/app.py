@@ -105,6 +105,7 @@ class App:
         """
         self.runner.take()
         try:
+            self.alerting.check()
             if self.store.embedded:
                 private_file(sqlite_file(self.store.url))
                 schema.ensure(self.store.url)
