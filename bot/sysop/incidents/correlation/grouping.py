@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 from sysop.incidents.correlation.knobs import Knobs
@@ -78,16 +77,22 @@ class Grouping:
 
     def scores(self, member: Member) -> dict[Group, float]:
         """Return, per group, the mean belief over the better third of its members in reach, at least three of them."""
-        by_group: dict[Group | None, list[float]] = defaultdict(list)
-        for other, weight in zip(member.links, member.weights, strict=True):
-            by_group[other.group].append(weight)
+        by_group: dict[Group | None, list[float]] = {}
+        for other, weight in zip(member.links, member.weights):  # noqa: B905 (of one length; the check costs)
+            group = other.group
+            if group in by_group:
+                by_group[group].append(weight)
+            else:
+                by_group[group] = [weight]
         oldest, home = member.t - self._look, member.group
         scores: dict[Group, float] = {}
         for group, weights in by_group.items():
             if group is None:
                 continue
             times = group.times
-            reach = len(times) - bisect_left(times, oldest) - (group is home)
+            reach = len(times) - (group is home)
+            if times and times[0] < oldest:
+                reach -= bisect_left(times, oldest)
             count = _COUNTED[reach] if reach < CORE else _COUNTED[CORE]
             if len(weights) > count:
                 weights.sort(reverse=True)

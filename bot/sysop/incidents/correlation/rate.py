@@ -55,8 +55,10 @@ class Rate:
         prior = PRIOR_TIME * PRIOR_STARTS / (PRIOR_STARTS + starts)
         time = self.watched + prior
         rate = (self.events + PRIOR_RATE * prior) / time
-        rate /= max(MOST_DEAD, 1 - rate * self.quiet_s)
-        return max(rate, (starts + PRIOR_RATE * prior) / time / BURST)
+        alive = 1 - rate * self.quiet_s
+        rate /= alive if alive > MOST_DEAD else MOST_DEAD
+        least = (starts + PRIOR_RATE * prior) / time / BURST
+        return rate if rate > least else least
 
 
 class History:
@@ -94,7 +96,8 @@ class Clustering:
         """Return 0.1 (chance explains it all) to 1."""
         near = (self.near + self.WORTH) / self.NEAR_S
         far = (self.far + self.WORTH * self.window_s / self.NEAR_S / self.FULL) / self.window_s
-        return min(1.0, max(self.LEAST, (near / far - 1) / (self.FULL - 1)))
+        trust = (near / far - 1) / (self.FULL - 1)
+        return 1.0 if trust > 1.0 else trust if trust > self.LEAST else self.LEAST
 
     def learn(self, near: float, far: float) -> tuple[float, float] | None:
         """Count pairs; return what `restore` needs, None if there was nothing to count."""
