@@ -25,6 +25,8 @@ from sysop.store import runs
 FREE: dict[str, Any] = {"rules": [{"name": "free", "match": {"risk": ["change"]}, "then": "allow"}]}
 TRAVEL_S = 30.0  # at most so long from a request's arrival to its effect, whoever has died meanwhile
 TIMEOUT = timedelta(seconds=1)
+PATIENT = timedelta(seconds=30)
+"""For what ends by itself: a loaded machine must not make a timeout of it."""
 
 
 class Target:
@@ -136,14 +138,14 @@ async def trusted(ctx: Context) -> str:
     return str(await _post(ctx, "/slow"))
 
 
-@action(risk=Risk.CHANGE, timeout=TIMEOUT)
+@action(risk=Risk.CHANGE, timeout=PATIENT)
 async def change_then(ctx: Context, step: str) -> str:
     """Change something, then go on; nobody can tell afterwards."""
     await _post(ctx, "/now")
     return str(await _then(ctx, step))
 
 
-@action(risk=Risk.CHANGE, reconcile=found, timeout=TIMEOUT)
+@action(risk=Risk.CHANGE, reconcile=found, timeout=PATIENT)
 async def change_then_asked(ctx: Context, step: str) -> str:
     """Change something, then go on; the target can be asked."""
     await _post(ctx, "/now")
@@ -162,7 +164,7 @@ async def only_asked(ctx: Context, path: str) -> str:
     return str(await _post(ctx, path))
 
 
-@action(risk=Risk.CHANGE, timeout=TIMEOUT)
+@action(risk=Risk.CHANGE, timeout=PATIENT)
 async def look_then(ctx: Context, step: str) -> str:
     """Look, fail to reach somebody, then go on."""
     await ctx.http.request("GET", f"{ctx.settings.address}/find")
