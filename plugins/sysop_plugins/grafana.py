@@ -6,25 +6,16 @@ import hmac
 from collections.abc import Iterable, Mapping
 from typing import Literal
 
-from pydantic import Field
-
 from sysop.api import Alert, AlertSource, Delivery, basic, bearer, either, hookimpl, signed
-from sysop_plugins.incoming import Id, Sent, Time, link, milliseconds, read, tell_of_cut, with_text
+from sysop_plugins.incoming import Sent, SentAlert, link, milliseconds, read, tell_of_cut, with_text
 
 _SIGNATURE = "x-grafana-alerting-signature"
 _TIMESTAMP = "x-grafana-alerting-timestamp"
 
 
-class _Alert(Sent):
+class _Alert(SentAlert):
     """One alert instance. `values` are those of the rule's queries when it changed its state."""
 
-    status: Literal["firing", "resolved"]
-    labels: dict[str, str]
-    annotations: dict[str, str] = Field(default_factory=dict)
-    startsAt: Time
-    endsAt: Time
-    fingerprint: Id
-    generatorURL: str = ""
     silenceURL: str = ""
     dashboardURL: str = ""
     panelURL: str = ""
@@ -48,12 +39,12 @@ def parse(delivery: Delivery) -> Iterable[Alert]:
 
 
 def _alert(sent: _Alert) -> Alert:
-    ended = sent.status == "resolved" and sent.endsAt.year > 1  # Go's zero time stands for "not yet"
+    ended = sent.ended_at
     return Alert(
         source="grafana",
         fingerprint=sent.fingerprint,
         starts_at=milliseconds(sent.startsAt),
-        ends_at=milliseconds(sent.endsAt) if ended else None,
+        ends_at=milliseconds(ended) if ended else None,
         labels=sent.labels,
         annotations=with_text(
             {

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
-import pytest
 
 import bench
+from absent import missing
 from gate.kit import Attack
 from lab import LabPlugin
 from sysop import app as composition
@@ -31,10 +31,7 @@ def binary() -> str:
     """Return the program's path; without it skip, or fail where everything is required."""
     if found := shutil.which("prometheus-alertmanager"):
         return found
-    reason = "prometheus-alertmanager is not installed (Debian: apt-get install prometheus-alertmanager)"
-    if os.environ.get("SYSOP_TEST_REQUIRE") == "all":
-        pytest.fail(reason)
-    pytest.skip(reason)
+    missing("prometheus-alertmanager is not installed (Debian: apt-get install prometheus-alertmanager)")
 
 
 @contextmanager

@@ -126,15 +126,20 @@ def question(window_s: int = WINDOW_S) -> str:
 
 
 def edges(body: Any) -> tuple[Edge, ...]:
-    """Return the edges in the answer to `question`, by name, calls of several kinds between two services added up.
+    """Return the edges in the answer to `question`, as `summed` has them.
 
-    Calls to itself and from outside of all traces say nothing about a dependency and are left out. Raises ValueError
-    naming the field that is not as Prometheus writes it, or passing on what Prometheus found wrong.
+    Raises ValueError naming the field that is not as Prometheus writes it, or passing on what Prometheus found wrong.
+    """
+    return summed(_series(series, f"data.result[{number}]") for number, series in enumerate(_vector(body)))
+
+
+def summed(series: Iterable[tuple[Mapping[str, str], float]]) -> tuple[Edge, ...]:
+    """Return the edges that labels and counts of calls tell of, by name, calls of several kinds added up.
+
+    Calls to itself and from outside of all traces say nothing about a dependency and are left out.
     """
     calls: dict[Pair, float] = {}
-    for number, series in enumerate(_vector(body)):
-        where = f"data.result[{number}]"
-        labels, count = _series(series, where)
+    for labels, count in series:
         caller, callee = labels.get("client", ""), labels.get("server", "")
         if not caller or not callee or caller == callee or (caller, labels.get("connection_type")) == _NOBODY:
             continue

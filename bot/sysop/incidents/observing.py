@@ -5,14 +5,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 
-from sysop.errors import CallError, SettingsError
+from sysop.errors import ActionFailed, CallError, SettingsError
 from sysop.extension import MetricQuery, MetricSeries
 from sysop.incidents.correlation import Topology
-from sysop.incidents.observed import Edge, Observed, question
+from sysop.incidents.observed import MAX_EDGES, Edge, Observed, question, summed
 from sysop.inventory import Inventory
 
 EVERY_MS = 600_000
-_OUTSIDE = ("user", "virtual_node")
 
 Ask = Callable[[MetricQuery], Awaitable[Sequence[MetricSeries]]]
 
@@ -41,25 +40,20 @@ class Observing:
         self._due = now + EVERY_MS
         at = now // 1000
         try:
-            series = await self._ask(MetricQuery(question(), at, at, 60))
+            edges = edges_of(await self._ask(MetricQuery(question(), at, at, 60)))
         except (CallError, SettingsError) as failed:
             if self._well:
                 log.warning("who calls whom cannot be learnt from traces: %s; asked again every ten minutes", failed)
             self._well = False
             return
         self._well = True
-        before, self._observed = self._observed, self._observed.after(edges_of(series), now)
+        before, self._observed = self._observed, self._observed.after(edges, now)
         if before.edges.keys() != self._observed.edges.keys():
             self._learnt(self._observed.topology(self._inventory))
 
 
-def edges_of(series: Sequence[MetricSeries]) -> list[Edge]:
-    """Return the edges that the newest value of each series tells of; calls from outside of all traces are none."""
-    calls: dict[tuple[str, str], float] = {}
-    for one in series:
-        caller, callee = one.labels.get("client", ""), one.labels.get("server", "")
-        outside = (caller, one.labels.get("connection_type")) == _OUTSIDE
-        count = one.points[-1][1] if one.points else 0.0
-        if caller and callee and caller != callee and not outside and count > 0:
-            calls[caller, callee] = calls.get((caller, callee), 0.0) + count
-    return [Edge(*pair, count) for pair, count in sorted(calls.items())]
+def edges_of(series: Sequence[MetricSeries]) -> tuple[Edge, ...]:
+    """Return the edges that the newest value of each series tells of. Raises ActionFailed for too many to be true."""
+    if len(series) > MAX_EDGES:
+        raise ActionFailed(f"{len(series)} edges, at most {MAX_EDGES} are read")
+    return summed((one.labels, one.points[-1][1] if one.points else 0.0) for one in series)

@@ -5,29 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Literal
 
-from pydantic import Field
-
 from sysop.api import Alert, Delivery
-from sysop_plugins.incoming import Id, Sent, Time, link, milliseconds, read, tell_of_cut
-
-
-class _Alert(Sent):
-    """One alert of a group."""
-
-    status: Literal["firing", "resolved"]
-    labels: dict[str, str]
-    annotations: dict[str, str] = Field(default_factory=dict)
-    startsAt: Time
-    endsAt: Time
-    generatorURL: str = ""
-    fingerprint: Id
+from sysop_plugins.incoming import Sent, SentAlert, link, milliseconds, read, tell_of_cut
 
 
 class _Webhook(Sent):
     """One delivery: the alerts of a group, firing or resolved, but not those that `max_alerts` cuts off."""
 
     version: Literal["4"]
-    alerts: list[_Alert]
+    alerts: list[SentAlert]
     truncatedAlerts: int = 0
 
 
@@ -38,13 +24,13 @@ def parse(delivery: Delivery) -> Iterable[Alert]:
     return [_alert(sent) for sent in webhook.alerts]
 
 
-def _alert(sent: _Alert) -> Alert:
-    ended = sent.status == "resolved" and sent.endsAt.year > 1  # Go's zero time stands for "not yet"
+def _alert(sent: SentAlert) -> Alert:
+    ended = sent.ended_at
     return Alert(
         source="alertmanager",
         fingerprint=sent.fingerprint,
         starts_at=milliseconds(sent.startsAt),
-        ends_at=milliseconds(sent.endsAt) if ended else None,
+        ends_at=milliseconds(ended) if ended else None,
         labels=sent.labels,
         annotations=sent.annotations,
         url=link(sent.generatorURL),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -59,3 +59,20 @@ def link(url: str | None) -> str:
 def with_text(*parts: Mapping[str, str | None] | Iterable[tuple[str, str | None]]) -> dict[str, str]:
     """Return labels or annotations, without those that are empty. Of equal names the later part counts."""
     return {name: text for part in parts for name, text in dict(part).items() if name and text}
+
+
+class SentAlert(Sent):
+    """One alert of a group as Alertmanager writes it, and as Grafana does after it."""
+
+    status: Literal["firing", "resolved"]
+    labels: dict[str, str]
+    annotations: dict[str, str] = Field(default_factory=dict)
+    startsAt: Time
+    endsAt: Time
+    generatorURL: str = ""
+    fingerprint: Id
+
+    @property
+    def ended_at(self) -> datetime | None:
+        """Return when it ended; Go's zero time stands for "not yet"."""
+        return self.endsAt if self.status == "resolved" and self.endsAt.year > 1 else None
