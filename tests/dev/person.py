@@ -97,6 +97,10 @@ class Person:
         await expect(found).to_be_visible(timeout=WAIT_MS)
         return found
 
+    async def scroll_to(self, found: Locator) -> None:
+        """Scroll until a message is seen, at once: a card that is drawn anew meanwhile is another element."""
+        await found.evaluate("message => message.scrollIntoView({block: 'nearest'})")
+
     async def keep(self, moment: str) -> None:
         """Keep a picture of a moment in both colours; nothing may stick out sideways."""
         assert not await self.page.evaluate(_SIDEWAYS), f"the {self.screen} scrolls sideways at {moment}"
@@ -140,7 +144,7 @@ class Person:
         """Wait for the approval card."""
         card = await self.see("Approval needed")
         await expect(card.get_by_role("button", name="Approve")).to_be_visible()
-        await card.scroll_into_view_if_needed()
+        await self.scroll_to(card)
         return card
 
     async def approve(self) -> None:
@@ -158,7 +162,7 @@ class Person:
         said = self.page.locator("#thread .message.ephemeral").last
         await expect(said).to_contain_text("needs the role approver", timeout=WAIT_MS)
         await expect(self.headed("Approval needed").get_by_role("button", name="Approve")).to_be_visible()
-        await said.scroll_into_view_if_needed()
+        await self.scroll_to(said)
         await self.keep("5-refused")
 
     async def is_approved(self) -> None:
@@ -167,13 +171,13 @@ class Person:
         await expect(self.headed("Approval needed")).to_have_count(0)
         await expect(result.get_by_role("button", name="Approve")).to_have_count(0)
         await expect(result).to_contain_text("On-call engineer")
-        await result.scroll_into_view_if_needed()
+        await self.scroll_to(result)
         await self.keep("6-approved")
 
     async def is_resolved(self) -> None:
         """See the incident end with its summary, and its card say the same."""
         summary = await self.see("Resolved after")
-        await summary.scroll_into_view_if_needed()
+        await self.scroll_to(summary)
         await expect(self.headed("Resolved ·", "#main")).to_have_count(1, timeout=WAIT_MS)
         await self.keep("7-summary")
 

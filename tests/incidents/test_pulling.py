@@ -171,7 +171,7 @@ async def test_what_is_silenced_there_fires_on_and_is_no_news(monitored: Monitor
 async def test_trouble_ends_nothing_and_is_told_once(
     monitored: Monitored, trouble: Exception, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.INFO)
+    caplog.set_level(logging.INFO, "sysop.incidents.pulling")
     monitored.firing = [alert("a")]
     await monitored.ask()
     monitored.trouble = trouble

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,14 @@ async def alive(rig: Rig) -> None:
     """Prove that what people type is heard and answered."""
     await rig.command("/sysop status")
     await rig.whispered("All is quiet")
+
+
+async def test_slack_leaves_the_level_of_what_sysop_logs_alone(socket: Rig) -> None:
+    """A level of its own, as it was when the app was made, would take away what `serve` says later."""
+    await alive(socket)
+    named = {name for name in logging.root.manager.loggerDict if name.partition(":")[0].partition(".")[0] == "sysop"}
+    assert "sysop" in {name.partition(".")[0] for name in named}
+    assert {name: logging.getLogger(name).level for name in named if logging.getLogger(name).level} == {}
 
 
 # -- tokens ----------------------------------------------------------------------------------------------------------

@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 def build(clients: Clients, intake: Intake, secret: str) -> AsyncApp:
     """Return the app without listeners. Everything is given: what is not, Bolt takes from the environment."""
     app = AsyncApp(
-        name="sysop",
+        name="slack-app",  # Bolt sets the level of the logger of this name: ours would take every other's from it
         client=clients.plain,
         signing_secret=secret,
         authorize=_authorize(clients),
