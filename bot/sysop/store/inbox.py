@@ -83,10 +83,8 @@ def _distinct(letters: Sequence[Letter]) -> bool:
 
 _PUT_DISTINCT = text("""
     WITH given AS (
-        SELECT * FROM unnest(
-            CAST(:ledgers AS text[]), CAST(:keys AS text[]), CAST(:kinds AS text[]), CAST(:lanes AS text[]),
-            CAST(:bodies AS text[])
-        ) AS given (ledger, key, kind, lane, body)
+        SELECT * FROM json_to_recordset(CAST(:given AS json))
+        AS given (ledger text, key text, kind text, lane text, body json)
     ), clock AS (
         SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS now
     ), unseen AS (
@@ -95,22 +93,28 @@ _PUT_DISTINCT = text("""
         ON CONFLICT DO NOTHING RETURNING key
     )
     INSERT INTO inbox (key, kind, lane, body, state, not_before, received_at)
-    SELECT key, kind, lane, body::json, 'waiting', now, now FROM given, clock
+    SELECT key, kind, lane, body, 'waiting', now, now FROM given, clock
     WHERE ledger IS NULL OR ledger IN (SELECT key FROM unseen) ORDER BY key
     ON CONFLICT DO NOTHING RETURNING key
 """)
 
 
 def _put_distinct(tx: Tx, letters: Sequence[Letter]) -> list[bool]:
-    """Store deliveries of which no two are copies, by one statement: each more is a turn to the server and back."""
-    values = {
-        "ledgers": [None if letter.signature is None else _ledger(letter) for letter in letters],
-        "keys": [letter.key for letter in letters],
-        "kinds": [letter.kind for letter in letters],
-        "lanes": [letter.lane for letter in letters],
-        "bodies": [json.dumps(_clean(letter.body)) for letter in letters],
-    }
-    fresh = set(tx.conn.scalars(_PUT_DISTINCT, values))
+    """Store deliveries of which no two are copies, by one statement: each more is a turn to the server and back.
+
+    They go as one JSON text: in an array every quotation mark of every body would be escaped by itself.
+    """
+    given = [
+        {
+            "ledger": None if letter.signature is None else _ledger(letter),
+            "key": letter.key,
+            "kind": letter.kind,
+            "lane": letter.lane,
+            "body": _clean(letter.body),
+        }
+        for letter in letters
+    ]
+    fresh = set(tx.conn.scalars(_PUT_DISTINCT, {"given": json.dumps(given)}))
     return [letter.key in fresh for letter in letters]
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import event, func, select
 
+from sysop.errors import StoreError
 from sysop.store import inbox
 from sysop.store import tables as t
 from sysop.store.inbox import Delivery, Letter
@@ -33,6 +34,21 @@ async def test_a_burst_is_kept_by_few_transactions(store: Store) -> None:
     assert all(fresh)
     assert await keys(store) == [f"command:{number:03}" for number in range(200)]
     assert len(commits) <= 8
+
+
+async def test_what_comes_pass_after_pass_of_the_loop_is_one_transaction(store: Store) -> None:
+    """As over many connections. Without a wait it is one delivery, then the rest, in every round of a burst."""
+    commits: list[object] = []
+    engine = store._writer._engine
+    event.listen(getattr(engine, "sync_engine", engine), "commit", commits.append)
+    box, put = Letterbox(store), []
+    for number in range(6):
+        put.append(asyncio.create_task(box.put(letter(str(number)))))
+        await asyncio.sleep(0)
+    assert await asyncio.gather(*put) == [True] * 6
+    assert len(commits) == 1
+    assert await box.put(letter("alone"))
+    assert len(commits) == 2
 
 
 async def test_of_copies_in_one_burst_the_first_is_the_only_one(store: Store) -> None:
@@ -78,7 +94,7 @@ async def test_one_that_the_database_does_not_take_takes_nobody_along(store: Sto
     box = Letterbox(store)
     burst = [letter("a"), letter("half of a character: \ud800"), letter("b")]
     told = await asyncio.gather(*(box.put(one) for one in burst), return_exceptions=True)
-    assert isinstance(told[1], UnicodeEncodeError)
+    assert isinstance(told[1], UnicodeEncodeError | StoreError)
     assert (told[0], told[2]) == (True, True)
     assert await keys(store) == ["command:a", "command:b"]
 

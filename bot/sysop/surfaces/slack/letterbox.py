@@ -13,6 +13,8 @@ from sysop.store.store import Store
 from sysop.store.writer import Tx
 
 MOST = 64
+PASSES = 8
+"""So many passes of the event loop at most a batch waits for more: one delivery alone waits for a single one."""
 CROWD = 8
 FLOOD = 32
 FLOOD_S = 0.2
@@ -77,7 +79,19 @@ class Letterbox:
 
     async def _work(self) -> None:
         while self._waiting:
+            await self._gathered()
             await self._put([self._waiting.popleft() for _ in range(min(MOST, len(self._waiting)))])
+
+    async def _gathered(self) -> None:
+        """Wait while every pass of the event loop brings more.
+
+        A batch of one or two at the start of a burst would keep the others waiting, now and in every round after it.
+        """
+        for _ in range(PASSES):
+            before = len(self._waiting)
+            await asyncio.sleep(0)
+            if len(self._waiting) == before:
+                return
 
     async def _put(self, batch: Sequence[_Waiting]) -> None:
         """Write a batch; one that the database does not take must not keep it from taking the others."""
