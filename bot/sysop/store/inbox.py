@@ -190,6 +190,12 @@ def _change(tx: Tx, key: str, **values: Any) -> None:
     tx.conn.execute(update(t.inbox).where(t.inbox.c.key == key).values(worker=None, **values))
 
 
+def busy(conn: Connection, lane: str) -> bool:
+    """Tell whether anything of a lane waits or is being worked on."""
+    rows = select(t.inbox.c.key).where(t.inbox.c.lane == lane, t.inbox.c.state.in_(OPEN)).limit(1)
+    return conn.scalar(rows) is not None
+
+
 def counts(conn: Connection) -> dict[str, int]:
     """Count deliveries by state."""
     rows = conn.execute(select(t.inbox.c.state, func.count()).group_by(t.inbox.c.state))

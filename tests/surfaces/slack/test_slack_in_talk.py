@@ -18,6 +18,7 @@ from sysop.store import approvals, audit, conversations, incidents, members, run
 from sysop.store import tables as t
 from sysop.store.conversations import Conversation
 from sysop.surfaces.slack import keys, project
+from sysop.surfaces.slack.intake import Intake
 
 
 @pytest.fixture(params=[("sqlite", "socket"), ("postgres", "http")], ids=["socket", "http"])
@@ -526,6 +527,18 @@ async def test_a_message_that_is_changed_while_it_is_worked_on_is_not_read_again
         await rig.whispered("I go by what this one said at first")
         assert [turn.text for turn in await said(rig, talk)] == ["why is checkout slow?"]
         assert await rig.settled(2) == {"done": 2}, "what people change among themselves is not even written down"
+
+
+async def test_whoever_changes_a_message_before_it_is_taken_up_hears_so_too(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Intake, "flooded", True)  # so what is written down is not worked on for a second
+    async with in_kit.started(request, tmp_path, ("sqlite", "socket"), running=False) as rig:
+        ts = await rig.say(f"{me(rig)} why is checkout slow?")
+        await rig.did("edit", channel="general", ts=ts, text="stop")
+        await rig.whispered("I go by what this one said at first")
+        talk = await talk_at(rig, ts)
+        assert [turn.text for turn in await said(rig, talk)] == ["why is checkout slow?"]
 
 
 async def test_what_is_typed_into_a_form_is_kept_as_it_was_typed(socket: Rig) -> None:

@@ -8,7 +8,7 @@ from typing import Final
 from sqlalchemy import Connection
 
 from sysop.conversations.fate import Words, words_of
-from sysop.store import conversations, outbox
+from sysop.store import conversations, inbox, outbox
 from sysop.store.conversations import Conversation
 from sysop.surfaces.slack import incoming as edge
 from sysop.surfaces.slack.incoming import Incoming
@@ -58,11 +58,17 @@ def as_written(it: Incoming) -> Incoming:
 
 
 def outdated(conn: Connection, it: Incoming) -> bool:
-    """Tell whether something is under way that goes by what a changed message said before."""
+    """Tell whether something is under way that goes by what a changed message said before, or may be in a moment."""
+    if inbox.busy(conn, it.lane):
+        return True
     talk = conversations.at(conn, it.team, it.channel, it.thread)
-    if talk is None or conversations.turn(conn, talk.id, edge.words(it.event.get("ts"))) is None:
-        return False
-    return bool(conversations.under_way(conn, talk.id))
+    return talk is not None and taken_up(conn, it) and bool(conversations.under_way(conn, talk.id))
+
+
+def taken_up(conn: Connection, it: Incoming) -> bool:
+    """Tell whether a message that was changed was said to us."""
+    talk = conversations.at(conn, it.team, it.channel, it.thread)
+    return talk is not None and conversations.turn(conn, talk.id, edge.words(it.event.get("ts"))) is not None
 
 
 def _begun_with_us(conn: Connection, talk: Conversation, root: str) -> bool:

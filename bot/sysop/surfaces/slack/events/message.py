@@ -35,9 +35,9 @@ def register(app: AsyncApp, desk: Desk) -> None:
     app.event({"type": EVENT, "subtype": hearing.CHANGED})(listener(desk, changed, Need.ACCOUNT))
 
 
-async def changed(_desk: Desk, _asking: Asking) -> Shown:
-    """Tell whoever changed a message while something is under way that goes by it."""
-    return notice(CHANGED)
+async def changed(desk: Desk, asking: Asking) -> Shown | None:
+    """Tell whoever changed a message while something was under way that goes by it."""
+    return notice(CHANGED) if await desk.store.read(lambda conn: hearing.taken_up(conn, asking.it)) else None
 
 
 async def said(desk: Desk, asking: Asking) -> Shown | None:
