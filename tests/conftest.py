@@ -23,7 +23,7 @@ NOT_RUN = pytest.StashKey[set[str]]()
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[str]:
     try:
-        with postgres.server() as url:
+        with postgres.server(durable=False) as url:
             yield url
     except LookupError as absent:
         missing(str(absent))

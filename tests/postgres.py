@@ -25,12 +25,15 @@ def binaries() -> Path | None:
 
 
 @contextmanager
-def server() -> Iterator[str]:
-    """Yield the URL of a server; one we start is stopped and removed. Raises LookupError where there is none."""
+def server(*, durable: bool = True) -> Iterator[str]:
+    """Yield the URL of a server; one we start is stopped and removed. Raises LookupError where there is none.
+
+    One that is not `durable` would lose data with the power, which no test takes away, and is the faster for it.
+    """
     if url := os.environ.get("SYSOP_TEST_PG_URL"):
         yield url
     elif folder := binaries():
-        with _debian(folder) as url:
+        with _debian(folder, durable) as url:
             yield url
     else:
         with _wheel() as url:
@@ -38,7 +41,7 @@ def server() -> Iterator[str]:
 
 
 @contextmanager
-def _debian(folder: Path) -> Iterator[str]:
+def _debian(folder: Path, durable: bool) -> Iterator[str]:
     home = Path(tempfile.mkdtemp(prefix="sysop-pg-"))
     root = os.getuid() == 0
     if root:  # the server refuses to run as root
@@ -60,6 +63,8 @@ def _debian(folder: Path) -> Iterator[str]:
     init = [str(folder / "initdb"), "-D", data, "-A", "trust", "-U", "postgres", "--no-sync", "-E", "UTF8"]
     run(*init, "--locale=C")
     options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={home} -c max_connections=200"
+    if not durable:
+        options += " -c fsync=off -c full_page_writes=off"
     start = [str(folder / "pg_ctl"), "-D", data, "-w", "-s", "-l", log, "-o", options, "start"]
     subprocess.run(start, check=True, cwd=home, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **as_owner)
     try:
@@ -88,7 +93,8 @@ def fresh_database(url: str, name: str, template: str = "template1") -> str:
     """Create an empty database, or a copy of another, and return its URL."""
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
-        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+        copied = "STRATEGY FILE_COPY" if connection.info.server_version >= 150_000 else ""
+        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}" {copied}')
     return database_url(url, name)
 
 
