@@ -190,10 +190,10 @@ def _change(tx: Tx, key: str, **values: Any) -> None:
     tx.conn.execute(update(t.inbox).where(t.inbox.c.key == key).values(worker=None, **values))
 
 
-def busy(conn: Connection, lane: str) -> bool:
-    """Tell whether anything of a lane waits or is being worked on."""
-    rows = select(t.inbox.c.key).where(t.inbox.c.lane == lane, t.inbox.c.state.in_(OPEN)).limit(1)
-    return conn.scalar(rows) is not None
+def open_in(conn: Connection, lane: str, limit: int = 64) -> list[Mapping[str, Any]]:
+    """Return what of a lane waits or is being worked on, oldest first."""
+    rows = select(t.inbox.c.body).where(t.inbox.c.lane == lane, t.inbox.c.state.in_(OPEN))
+    return [dict(body or {}) for body in conn.scalars(rows.order_by(t.inbox.c.received_at).limit(limit))]
 
 
 def counts(conn: Connection) -> dict[str, int]:

@@ -70,8 +70,8 @@ async def test_whatever_people_write_to_us_is_kept_and_what_happens_to_it_later_
 ) -> None:
     async with intake_of(store) as intake:
         for number, kind in enumerate((subtype, "message_changed", "message_deleted")):
-            body = event(f"Ev{number}", type="message", channel="D1", channel_type="im", subtype=kind)
-            it = incoming.parse(body)
+            ts, place = f"{number}.1", {"channel": "D1", "channel_type": "im"}
+            it = incoming.parse(event(f"Ev{number}", type="message", ts=ts, subtype=kind, **place))
             assert it is not None
             assert await intake.keep(it, None) == (kind == subtype)
 

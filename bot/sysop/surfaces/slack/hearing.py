@@ -59,7 +59,8 @@ def as_written(it: Incoming) -> Incoming:
 
 def outdated(conn: Connection, it: Incoming) -> bool:
     """Tell whether something is under way that goes by what a changed message said before, or may be in a moment."""
-    if inbox.busy(conn, it.lane):
+    ts = edge.words(it.event.get("ts"))
+    if ts and any(edge.table(body.get("event")).get("ts") == ts for body in inbox.open_in(conn, it.lane)):
         return True
     talk = conversations.at(conn, it.team, it.channel, it.thread)
     return talk is not None and taken_up(conn, it) and bool(conversations.under_way(conn, talk.id))
