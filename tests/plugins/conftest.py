@@ -277,6 +277,10 @@ def company(world: World, tmp_path: Path) -> World:
             "command": ["/bin/sh", "-c", "yes 'a line of sixteen' | head -n 20000; printf 'the \\033[1mend\\377'"]
         },
         "fail": {"command": sh("echo no luck; exit 3")},
+        "flaky": {
+            "command": sh('if [ -e done ]; then exit 0; fi; touch done; echo "E   assert 1 == 2"; exit 1'),
+            "directory": str(tmp_path),
+        },
         "missing": {"command": ["/no/such/program"]},
     }
     world.settings["cicd"] = {

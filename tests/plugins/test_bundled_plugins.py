@@ -27,6 +27,7 @@ def test_only_starting_stopping_deploying_and_silencing_are_changes():
         "alertmanager.silence": "alertmanager:{mark}",
         "alertmanager.unsilence": "alertmanager:{silence}",
         "cicd.trigger": "pipeline:{pipeline}",
+        "cicd.rerun": "build:{build}",
         "cicd.cancel": "build:{build}",
         "cicd.deploy": "service:{service}",
         "cicd.rollback": "service:{service}",

@@ -40,7 +40,8 @@ async def test_a_failing_command_fails_the_build_with_its_exit_code(company):
     build = await company.call("cicd.trigger", pipeline="fail", parameters={})
     ended = await company.built(build["id"])
     assert (ended["state"], ended["exit_code"], ended["reason"]) == ("failed", 3, "exit code 3")
-    assert await company.call("cicd.logs", build=build["id"]) == {"build": build["id"], "text": "no luck", "lines": 1}
+    logs = {"build": build["id"], "state": "failed", "text": "no luck", "lines": 1, "failing": ""}
+    assert await company.call("cicd.logs", build=build["id"]) == logs
     assert (await company.verdict("cicd.trigger", build, pipeline="fail", parameters={})).state == "failed"
 
 

@@ -8,9 +8,9 @@ from collections.abc import Iterable
 from pydantic import BaseModel
 
 from sysop.api import Action, Health, HealthCheck, PluginContext, hookimpl
-from sysop_plugins.cicd import actions
+from sysop_plugins.cicd import build_actions, deploy_actions
 from sysop_plugins.cicd.connect import builds_folder
-from sysop_plugins.cicd.local.provider import command_path
+from sysop_plugins.cicd.local.spawning import command_path
 from sysop_plugins.cicd.settings import PipelineSettings, Settings
 
 _FIX = """\
@@ -54,15 +54,18 @@ def _fix(name: str) -> str:
 def register_actions() -> Iterable[Action]:
     """Offer the reads and the changes."""
     return [
-        actions.pipelines,
-        actions.status,
-        actions.logs,
-        actions.recent_deploys,
-        actions.live_version,
-        actions.trigger,
-        actions.cancel,
-        actions.deploy,
-        actions.rollback,
+        build_actions.pipelines,
+        build_actions.status,
+        build_actions.logs,
+        build_actions.builds,
+        build_actions.pipeline_health,
+        deploy_actions.recent_deploys,
+        deploy_actions.live_version,
+        build_actions.trigger,
+        build_actions.rerun,
+        build_actions.cancel,
+        deploy_actions.deploy,
+        deploy_actions.rollback,
     ]
 
 

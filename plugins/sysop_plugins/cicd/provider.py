@@ -111,6 +111,10 @@ class Provider(Protocol):
         """Start a build. The same key gives the build it started before; with other parameters it is an error."""
         ...
 
+    async def rerun(self, key: str, build: str, *, by: str) -> Build:
+        """Start a build once more, as it was asked for. Raises ActionFailed unless it failed or was cancelled."""
+        ...
+
     async def deploy(self, key: str, service: str, version: str, *, by: str, change: str = "") -> Rollout:
         """Start the build that brings a version live. Refused while another deploy of the service is under way."""
         ...
@@ -125,6 +129,10 @@ class Provider(Protocol):
 
     async def logs(self, build: str, lines: int) -> str:
         """Return the last lines a build wrote, at most 64 KiB."""
+        ...
+
+    async def builds(self, pipeline: str | None, minutes: int) -> tuple[Build, ...]:
+        """Return the builds that were asked for or ended within the last minutes, newest first."""
         ...
 
     async def unfinished(self) -> tuple[Build, ...]:

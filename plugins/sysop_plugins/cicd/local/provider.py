@@ -6,15 +6,14 @@ import asyncio
 import fcntl
 import os
 import re
-import subprocess
-import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from sysop.api import ActionFailed, InvalidCall
 from sysop_plugins.cicd import local_build
+from sysop_plugins.cicd.local.log import tail
 from sysop_plugins.cicd.local.records import (
     Record,
     Spec,
@@ -26,15 +25,13 @@ from sysop_plugins.cicd.local.records import (
     make_root,
     read,
 )
+from sysop_plugins.cicd.local.spawning import abandon, environment, spawn
 from sysop_plugins.cicd.provider import Build, Deploy, Found, Live, Pipeline, Rollout
 from sysop_plugins.cicd.settings import PLACEHOLDER, PipelineSettings, Settings
 
-LOG_BYTES = 64 * 1024
 _VALUE = re.compile(r"[A-Za-z0-9._:/@+][A-Za-z0-9._:/@+-]{0,199}")  # no leading dash: it would be an option
-_TERMINAL = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f]")
 _STALE = 60_000  # a claim not started for so long was left behind by a process that died
 _LOCK_WAIT = 5.0
-_SPAWN_WAIT = 20.0
 
 
 class LocalProvider:
@@ -58,6 +55,10 @@ class LocalProvider:
         """Start a build. The same key gives the build it started before; with other parameters it is an error."""
         return (await asyncio.to_thread(self._start, key, pipeline, parameters, by, change)).build
 
+    async def rerun(self, key: str, build: str, *, by: str) -> Build:
+        """Start a build once more, as it was asked for. Raises ActionFailed unless it failed or was cancelled."""
+        return (await asyncio.to_thread(self._again, key, build, by)).build
+
     async def deploy(self, key: str, service: str, version: str, *, by: str, change: str = "") -> Rollout:
         """Start the build that brings a version live. Refused while another deploy of the service is under way."""
         pipeline = self._settings.pipeline_of(service)
@@ -74,7 +75,15 @@ class LocalProvider:
 
     async def logs(self, build: str, lines: int) -> str:
         """Return the last lines a build wrote, at most 64 KiB, without the codes that move a terminal's cursor."""
-        return await asyncio.to_thread(_tail, folder_of(self._root, build) / "log", lines)
+        return await asyncio.to_thread(tail, folder_of(self._root, build) / "log", lines)
+
+    async def builds(self, pipeline: str | None, minutes: int) -> tuple[Build, ...]:
+        """Return the builds that were asked for or ended within the last minutes, newest first."""
+        if pipeline is not None:
+            self._pipeline(pipeline)
+        records = await asyncio.to_thread(self._touched, local_build.now() - minutes * 60_000)
+        found = [record.build for record in records if pipeline in (None, record.spec.pipeline)]
+        return tuple(sorted(found, key=lambda one: (one.created_at, one.id), reverse=True))
 
     async def unfinished(self) -> tuple[Build, ...]:
         """Return the builds queued or running, oldest first."""
@@ -112,10 +121,16 @@ class LocalProvider:
         else:
             record = self._claim(key, name, parameters, by, change)
         if record.build.state == "queued":
-            record = _spawn(record.folder)
+            record = spawn(record.folder)
         if record.build.started_at is None:
             raise ActionFailed(f"{record.build.id}: {record.build.reason}")
         return record
+
+    def _again(self, key: str, build: str, by: str) -> Record:
+        before = read(folder_of(self._root, build))
+        if before.build.state not in ("failed", "cancelled"):
+            raise ActionFailed(f"{build} is {before.build.state}; only what failed or was cancelled is run again")
+        return self._start(key, before.spec.pipeline, before.spec.parameters, by, f"again after {build}")
 
     def _claim(self, key: str, name: str, parameters: Mapping[str, str], by: str, change: str) -> Record:
         """Return the key's build, made now unless it is there. Raises ActionFailed where it must not be started."""
@@ -150,7 +165,7 @@ class LocalProvider:
             parameters=dict(parameters),
             command=tuple(PLACEHOLDER.sub(lambda m: parameters[m[1]], part) for part in pipeline.command),
             directory=str(pipeline.directory or folder / "work"),
-            environment=_environment(folder.name, name, parameters),
+            environment=environment(folder.name, name, parameters),
             timeout_seconds=pipeline.timeout_seconds,
             deploys=pipeline.deploys,
             previous=previous,
@@ -165,7 +180,7 @@ class LocalProvider:
             if not other.deploys or other.service != service or other.build.id == own:
                 continue
             stale = other.build.state == "queued" and other.build.created_at < local_build.now() - _STALE
-            if stale and _abandon(other.folder, "it was never started and another deploy came first"):
+            if stale and abandon(other.folder, "it was never started and another deploy came first"):
                 continue
             raise ActionFailed(
                 f"{service}: {other.build.id} of version {other.spec.parameters['version']} is still "
@@ -176,7 +191,7 @@ class LocalProvider:
         folder = folder_of(self._root, build)
         found = read(folder).build
         if found.state == "queued":
-            _abandon(folder, f"cancelled by {by}")
+            abandon(folder, f"cancelled by {by}")
             found = read(folder).build
         if found.state == "running":
             local_build.write(folder / "cancel", {"by": by, "at": local_build.now()})
@@ -198,10 +213,13 @@ class LocalProvider:
 
     def _recent_deploys(self, service: str | None, minutes: int) -> tuple[Deploy, ...]:
         since = local_build.now() - minutes * 60_000
-        touched = [f for f in folders(self._root) if f.stat().st_mtime_ns // 1_000_000 >= since]
-        records = [r for r in map(read, touched) if r.deploys and service in (None, r.service)]
+        records = [r for r in self._touched(since) if r.deploys and service in (None, r.service)]
         deploys = [r.deploy() for r in records]
         return tuple(sorted((d for d in deploys if d.at >= since), key=lambda d: (d.at, d.build), reverse=True))
+
+    def _touched(self, since: int) -> list[Record]:
+        """Return what was asked for, started or ended since then."""
+        return [read(f) for f in folders(self._root) if f.stat().st_mtime_ns // 1_000_000 >= since]
 
     def _history(self, service: str) -> tuple[Deploy, ...]:
         records = [read(f) for f in folders(self._root) if (f / "result.json").exists()]
@@ -232,23 +250,6 @@ class LocalProvider:
         )
 
 
-def command_path() -> str:
-    """Return where commands are looked for."""
-    return os.pathsep.join(os.get_exec_path())
-
-
-def _environment(build: str, pipeline: str, parameters: Mapping[str, str]) -> dict[str, str]:
-    """Return all a command gets to see of the environment: what Sysop itself was started with stays with Sysop."""
-    return {
-        "PATH": command_path(),
-        "HOME": str(Path.home()),
-        "LANG": "C.UTF-8",
-        "SYSOP_BUILD_ID": build,
-        "SYSOP_BUILD_PIPELINE": pipeline,
-        **{f"SYSOP_BUILD_{name.upper()}": value for name, value in parameters.items()},
-    }
-
-
 def _check_values(name: str, pipeline: PipelineSettings, parameters: Mapping[str, str]) -> None:
     declared = ", ".join(pipeline.parameters) or "none"
     for given in parameters:
@@ -262,30 +263,6 @@ def _check_values(name: str, pipeline: PipelineSettings, parameters: Mapping[str
                 f"parameters.{needed}: {parameters[needed]!r} may only have letters, digits and . _ : / @ + - , "
                 "at most 200, and must not start with -"
             )
-
-
-def _spawn(folder: Path) -> Record:
-    """Let a supervisor of its own take the build. However this ends, it is known whether the build is executed."""
-    with suppress(subprocess.TimeoutExpired):
-        subprocess.run(  # noqa: S603  our own script
-            [sys.executable, "-I", "-S", local_build.__file__, str(folder)],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            cwd="/",
-            env={"PATH": command_path(), "LANG": "C.UTF-8"},
-            start_new_session=True,
-            timeout=_SPAWN_WAIT,
-            check=False,
-        )
-    if _abandon(folder, "its supervisor did not start"):
-        raise ActionFailed(f"{folder.name}: the supervisor did not start; nothing was executed")
-    return read(folder)
-
-
-def _abandon(folder: Path, reason: str) -> bool:
-    """Make sure that a build is never executed. False when it was started already."""
-    return local_build.write_once(folder / "started", {"at": local_build.now(), "abandoned": reason})
 
 
 @contextmanager
@@ -309,17 +286,3 @@ def _take(descriptor: int) -> bool:
     except BlockingIOError:
         return False
     return True
-
-
-def _tail(log: Path, lines: int) -> str:
-    try:
-        with log.open("rb") as file:
-            size = file.seek(0, os.SEEK_END)
-            file.seek(max(0, size - LOG_BYTES))
-            raw = file.read(LOG_BYTES)
-    except FileNotFoundError:
-        return ""
-    kept = raw if size <= LOG_BYTES else raw.partition(b"\n")[2] or raw  # not half a line
-    text = _TERMINAL.sub("", kept.decode("utf-8", "replace").replace("\r\n", "\n"))
-    tail = "\n".join(text.rstrip("\n").split("\n")[-lines:])
-    return tail.encode()[-LOG_BYTES:].decode("utf-8", "ignore")  # a replaced byte takes three

@@ -1,4 +1,4 @@
-"""The actions: look at pipelines, start and stop builds, deploy and roll back services."""
+"""The actions on services: what was deployed, deploy a version, roll back."""
 
 from __future__ import annotations
 
@@ -6,52 +6,21 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from sysop.api import (
-    ActionFailed,
-    Context,
-    InvalidCall,
-    Preview,
-    Reconciled,
-    Risk,
-    ServiceName,
-    Verify,
-    action,
-)
+from sysop.api import ActionFailed, Context, Preview, Reconciled, Risk, ServiceName, Verify, action
 from sysop_plugins.cicd.connect import provider_of
-from sysop_plugins.cicd.provider import Build, Deploy, Found, Live, Pipeline, Provider, Rollout
-from sysop_plugins.cicd.verify import LONGEST_CHECK, build_ended_well, build_stopped, service_is_well
+from sysop_plugins.cicd.provider import Deploy, Live, Provider, Rollout
+from sysop_plugins.cicd.shared import NINETY_DAYS, Data, asked_by, reconciled
+from sysop_plugins.cicd.verify import LONGEST_CHECK, service_is_well
 
 # The checks themselves give up when the pipeline's own time is over; this is for the longest that settings allow.
 _ROLLOUT_CHECK = Verify(service_is_well, within=LONGEST_CHECK, every=timedelta(seconds=1))
-_BUILD_CHECK = Verify(build_ended_well, within=LONGEST_CHECK, every=timedelta(seconds=1))
-_CANCEL_CHECK = Verify(build_stopped, within=timedelta(seconds=30), every=timedelta(seconds=1))
 
-BuildId = Annotated[str, Field(max_length=200, description="A build's id, as other cicd actions return it")]
 Version = Annotated[str, Field(min_length=1, max_length=200, description="The released version")]
 
 
-class _Data(BaseModel):
-    model_config = ConfigDict(frozen=True)
-
-
-class Pipelines(_Data):
-    """Every pipeline, by name."""
-
-    pipelines: tuple[Pipeline, ...]
-    count: int
-
-
-class Logs(_Data):
-    """The end of a build's log, at most 64 KiB; `lines` counts those in `text`."""
-
-    build: str
-    text: str
-    lines: int
-
-
-class Deploys(_Data):
+class Deploys(Data):
     """Deploys in any state, newest first. `latest` is the first of them."""
 
     service: str | None
@@ -62,28 +31,8 @@ class Deploys(_Data):
 
 
 @action(risk=Risk.READ)
-async def pipelines(ctx: Context) -> Pipelines:
-    """List the pipelines with their parameters."""
-    found = await provider_of(ctx).list_pipelines()
-    return Pipelines(pipelines=found, count=len(found))
-
-
-@action(risk=Risk.READ)
-async def status(ctx: Context, build: BuildId) -> Build:
-    """Show the state of a build."""
-    return await provider_of(ctx).status(build)
-
-
-@action(risk=Risk.READ)
-async def logs(ctx: Context, build: BuildId, lines: Annotated[int, Field(ge=1, le=2000)] = 100) -> Logs:
-    """Read the last lines that a build wrote."""
-    text = await provider_of(ctx).logs(build, lines)
-    return Logs(build=build, text=text, lines=len(text.splitlines()))
-
-
-@action(risk=Risk.READ)
 async def recent_deploys(
-    ctx: Context, service: ServiceName | None = None, minutes: Annotated[int, Field(ge=1, le=60 * 24 * 90)] = 60
+    ctx: Context, service: ServiceName | None = None, minutes: Annotated[int, Field(ge=1, le=NINETY_DAYS)] = 60
 ) -> Deploys:
     """List the deploys of the last minutes, of one service or of all, with who asked for them and what changed."""
     found = await provider_of(ctx).recent_deploys(service, minutes)
@@ -96,49 +45,6 @@ async def recent_deploys(
 async def live_version(ctx: Context, service: ServiceName) -> Live:
     """Say which version of a service is live, since when and what it changed."""
     return await provider_of(ctx).live_version(service)
-
-
-async def _preview_trigger(ctx: Context, args: Any) -> Preview:
-    found = await _pipeline(provider_of(ctx), args.pipeline)
-    given = tuple(f"{name} = {value}" for name, value in sorted(args.parameters.items()))
-    about = f": {found.description}" if found.description else ""
-    return Preview(f"Start a build of pipeline {found.name}{about}", given)
-
-
-async def _find_build(ctx: Context, args: Any) -> Reconciled:
-    found = await provider_of(ctx).find(ctx.key)
-    return _reconciled(found, found.build)
-
-
-def _reconciled(found: Found, result: Build | Rollout | None) -> Reconciled:
-    return Reconciled(found.state, found.detail, result.model_dump(mode="json") if result else None)
-
-
-@action(
-    risk=Risk.CHANGE,
-    target="pipeline:{pipeline}",
-    preview=_preview_trigger,
-    verify=_BUILD_CHECK,
-    reconcile=_find_build,
-    idempotent=True,
-)
-async def trigger(ctx: Context, pipeline: str, parameters: dict[str, str] = {}) -> Build:  # noqa: B006  never touched
-    """Start a build of a pipeline and return it at once. Pipelines that deploy are started by cicd.deploy."""
-    provider = provider_of(ctx)
-    await _pipeline(provider, pipeline)
-    return await provider.trigger(ctx.key, pipeline, parameters, by=_by(ctx))
-
-
-async def _preview_cancel(ctx: Context, args: Any) -> Preview:
-    build = await provider_of(ctx).status(args.build)
-    given = tuple(f"{name} = {value}" for name, value in sorted(build.parameters.items()))
-    return Preview(f"Stop build {build.id} of pipeline {build.pipeline}, asked for by {build.requested_by}", given)
-
-
-@action(risk=Risk.CHANGE, target="build:{build}", preview=_preview_cancel, verify=_CANCEL_CHECK, idempotent=True)
-async def cancel(ctx: Context, build: BuildId) -> Build:
-    """Stop a build; what it has already done stays done."""
-    return await provider_of(ctx).cancel(build, by=_by(ctx))
 
 
 async def _deploy_state(ctx: Context, args: Any) -> dict[str, Any]:
@@ -161,7 +67,7 @@ async def _preview_deploy(ctx: Context, args: Any) -> Preview:
 
 async def _find_rollout(ctx: Context, args: Any) -> Reconciled:
     found = await provider_of(ctx).find(ctx.key)
-    return _reconciled(found, found.rollout)
+    return reconciled(found, found.rollout)
 
 
 _rollout = partial(action, target="service:{service}", verify=_ROLLOUT_CHECK, reconcile=_find_rollout, idempotent=True)
@@ -172,7 +78,7 @@ async def deploy(ctx: Context, service: ServiceName, version: Version) -> Rollou
     """Deploy a version of a service and return the build at once."""
     provider = provider_of(ctx)
     known = [d.change for d in await provider.history(service) if d.version == version and d.change]
-    return await provider.deploy(ctx.key, service, version, by=_by(ctx), change=known[0] if known else "")
+    return await provider.deploy(ctx.key, service, version, by=asked_by(ctx), change=known[0] if known else "")
 
 
 async def _rollback_state(ctx: Context, args: Any) -> dict[str, Any]:
@@ -201,7 +107,7 @@ async def rollback(ctx: Context, service: ServiceName, to: Version | None = None
     history = await provider.history(service)
     version = _rollback_to(service, to, history)
     change = f"roll back from {history[-1].version}"
-    return await provider.deploy(ctx.key, service, version, by=_by(ctx), change=change)
+    return await provider.deploy(ctx.key, service, version, by=asked_by(ctx), change=change)
 
 
 def _rollback_to(service: str, to: str | None, history: tuple[Deploy, ...]) -> str:
@@ -259,16 +165,3 @@ async def _running(ctx: Context, provider: Provider, service: str) -> list[str]:
     own = (await provider.find(ctx.key)).build
     builds = [b.id for b in await provider.unfinished() if b.parameters.get("service") == service]
     return [b for b in builds if own is None or b != own.id]
-
-
-async def _pipeline(provider: Provider, name: str) -> Pipeline:
-    found = {p.name: p for p in await provider.list_pipelines()}
-    if name not in found:
-        raise InvalidCall(f"pipeline: there is no pipeline {name!r}; there are: {', '.join(found) or 'none'}")
-    if found[name].deploys:
-        raise InvalidCall(f"pipeline: {name} deploys; use cicd.deploy or cicd.rollback, which name the service")
-    return found[name]
-
-
-def _by(ctx: Context) -> str:
-    return f"sysop:{ctx.run}"

@@ -1,0 +1,178 @@
+"""The actions on builds: look at pipelines and what they did, start, stop and run builds again."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from sysop.api import Context, InvalidCall, Preview, Reconciled, Risk, Verify, action
+from sysop_plugins.cicd import figures
+from sysop_plugins.cicd.connect import provider_of
+from sysop_plugins.cicd.failing import failing_part
+from sysop_plugins.cicd.provider import Build, BuildState, Pipeline, Provider
+from sysop_plugins.cicd.shared import NINETY_DAYS, Data, asked_by, reconciled
+from sysop_plugins.cicd.verify import LONGEST_CHECK, build_ended_well, build_stopped
+
+# The checks themselves give up when the pipeline's own time is over; this is for the longest that settings allow.
+_BUILD_CHECK = Verify(build_ended_well, within=LONGEST_CHECK, every=timedelta(seconds=1))
+_CANCEL_CHECK = Verify(build_stopped, within=timedelta(seconds=30), every=timedelta(seconds=1))
+
+_WHOLE = 1_000_000
+"""More lines than the end of a log has: what is kept of it is bounded in bytes."""
+
+BuildId = Annotated[str, Field(max_length=200, description="A build's id, as other cicd actions return it")]
+
+
+class Pipelines(Data):
+    """Every pipeline, by name."""
+
+    pipelines: tuple[Pipeline, ...]
+    count: int
+
+
+class Logs(Data):
+    """The end of a build's log, at most 64 KiB; `lines` counts those in `text`.
+
+    `failing` is the part of a failed build's log that tells why it failed, "" where no line looks like it. It is looked
+    for in the whole end, not only in the lines that were asked for.
+    """
+
+    build: str
+    state: BuildState
+    text: str
+    lines: int
+    failing: str
+
+
+class Builds(Data):
+    """Builds in any state, newest first."""
+
+    pipeline: str | None
+    minutes: int
+    builds: tuple[Build, ...]
+    count: int
+
+
+@action(risk=Risk.READ)
+async def pipelines(ctx: Context) -> Pipelines:
+    """List the pipelines with their parameters."""
+    found = await provider_of(ctx).list_pipelines()
+    return Pipelines(pipelines=found, count=len(found))
+
+
+@action(risk=Risk.READ)
+async def status(ctx: Context, build: BuildId) -> Build:
+    """Show the state of a build."""
+    return await provider_of(ctx).status(build)
+
+
+@action(risk=Risk.READ)
+async def logs(ctx: Context, build: BuildId, lines: Annotated[int, Field(ge=1, le=2000)] = 100) -> Logs:
+    """Read the last lines that a build wrote and, where it failed, the part that tells why."""
+    provider = provider_of(ctx)
+    state = (await provider.status(build)).state
+    whole = await provider.logs(build, _WHOLE)
+    text = "\n".join(whole.split("\n")[-lines:])
+    failing = failing_part(whole) if state == "failed" else ""
+    return Logs(build=build, state=state, text=text, lines=len(text.splitlines()), failing=failing)
+
+
+@action(risk=Risk.READ)
+async def builds(
+    ctx: Context, pipeline: str | None = None, minutes: Annotated[int, Field(ge=1, le=NINETY_DAYS)] = 60
+) -> Builds:
+    """List the builds of the last minutes, of one pipeline or of all."""
+    found = await provider_of(ctx).builds(pipeline, minutes)
+    return Builds(pipeline=pipeline, minutes=minutes, builds=found, count=len(found))
+
+
+@action(risk=Risk.READ)
+async def pipeline_health(
+    ctx: Context, pipeline: str, days: Annotated[int, Field(ge=1, le=90)] = 14
+) -> figures.PipelineHealth:
+    """Say how often a pipeline fails and how long it takes, and which of its builds are flaky."""
+    return figures.health(pipeline, days, await provider_of(ctx).builds(pipeline, days * 24 * 60))
+
+
+async def _preview_trigger(ctx: Context, args: Any) -> Preview:
+    found = await _pipeline(provider_of(ctx), args.pipeline)
+    given = tuple(f"{name} = {value}" for name, value in sorted(args.parameters.items()))
+    about = f": {found.description}" if found.description else ""
+    return Preview(f"Start a build of pipeline {found.name}{about}", given)
+
+
+async def _find_build(ctx: Context, args: Any) -> Reconciled:
+    found = await provider_of(ctx).find(ctx.key)
+    return reconciled(found, found.build)
+
+
+@action(
+    risk=Risk.CHANGE,
+    target="pipeline:{pipeline}",
+    preview=_preview_trigger,
+    verify=_BUILD_CHECK,
+    reconcile=_find_build,
+    idempotent=True,
+)
+async def trigger(ctx: Context, pipeline: str, parameters: dict[str, str] = {}) -> Build:  # noqa: B006  never touched
+    """Start a build of a pipeline and return it at once. Pipelines that deploy are started by cicd.deploy."""
+    provider = provider_of(ctx)
+    await _pipeline(provider, pipeline)
+    return await provider.trigger(ctx.key, pipeline, parameters, by=asked_by(ctx))
+
+
+async def _preview_rerun(ctx: Context, args: Any) -> Preview:
+    provider = provider_of(ctx)
+    build = await _fit_to_rerun(provider, args.build)
+    given = tuple(f"{name} = {value}" for name, value in sorted(build.parameters.items()))
+    why = f", which {build.state}{f' ({build.reason})' if build.reason else ''}"
+    return Preview(f"Run pipeline {build.pipeline} again as build {build.id}{why}", given)
+
+
+async def _rerun_state(ctx: Context, args: Any) -> dict[str, Any]:
+    return {"build": args.build, "state": (await provider_of(ctx).status(args.build)).state}
+
+
+async def _fit_to_rerun(provider: Provider, id: str) -> Build:
+    build = await provider.status(id)
+    await _pipeline(provider, build.pipeline)
+    return build
+
+
+@action(
+    risk=Risk.CHANGE,
+    target="build:{build}",
+    preview=_preview_rerun,
+    precondition=_rerun_state,
+    verify=_BUILD_CHECK,
+    reconcile=_find_build,
+    idempotent=True,
+)
+async def rerun(ctx: Context, build: BuildId) -> Build:
+    """Run a build that failed or was cancelled once more, as it was asked for, and return the new one at once."""
+    provider = provider_of(ctx)
+    await _fit_to_rerun(provider, build)
+    return await provider.rerun(ctx.key, build, by=asked_by(ctx))
+
+
+async def _preview_cancel(ctx: Context, args: Any) -> Preview:
+    build = await provider_of(ctx).status(args.build)
+    given = tuple(f"{name} = {value}" for name, value in sorted(build.parameters.items()))
+    return Preview(f"Stop build {build.id} of pipeline {build.pipeline}, asked for by {build.requested_by}", given)
+
+
+@action(risk=Risk.CHANGE, target="build:{build}", preview=_preview_cancel, verify=_CANCEL_CHECK, idempotent=True)
+async def cancel(ctx: Context, build: BuildId) -> Build:
+    """Stop a build; what it has already done stays done."""
+    return await provider_of(ctx).cancel(build, by=asked_by(ctx))
+
+
+async def _pipeline(provider: Provider, name: str) -> Pipeline:
+    found = {p.name: p for p in await provider.list_pipelines()}
+    if name not in found:
+        raise InvalidCall(f"pipeline: there is no pipeline {name!r}; there are: {', '.join(found) or 'none'}")
+    if found[name].deploys:
+        raise InvalidCall(f"pipeline: {name} deploys; use cicd.deploy or cicd.rollback, which name the service")
+    return found[name]
