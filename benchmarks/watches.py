@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import argparse
+import math
 import random
 import tempfile
 import time
 import tracemalloc
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import UTC, datetime, tzinfo
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from sysop.sections import LogWatchSettings, MetricWatchSettings
 from sysop.watches.judgement import Judge
 from sysop.watches.logs.log_watch import LogWatch
 from sysop.watches.logs.rates import Rates
 from sysop.watches.methods import STRICTNESS, Methods
+from sysop.watches.seasonal import Seasonal
 from sysop.watches.track import Rule, Track, step
 
 KINDS = (
@@ -28,6 +32,9 @@ KINDS = (
     "{time} ERROR payment {id} declined by provider: code={n}",
     "{time} INFO gc pause {ms}ms heap {n}MB of 2048MB",
 )
+BERLIN = ZoneInfo("Europe/Berlin")
+FIRST = int(datetime(2026, 3, 21, 1, tzinfo=UTC).timestamp()) // 60
+"""The minute with which daily curves begin: eight days on, the clocks of Berlin change."""
 NAMES = ("alice", "bruno", "chen", "dalia", "emeka", "farah", "goran", "hana")
 
 
@@ -117,6 +124,66 @@ def false_alarms(days: int) -> None:
             )
 
 
+def ordinary_days(weeks: int) -> None:
+    """Print findings of `seasonal` in weeks of a daily curve with noise, and after the clocks change."""
+    print(f"seasonal, daily curve, findings in {7 * weeks} days, for_seconds 120:")
+    for kind, alike in (("white", 0.0), ("alike 0.9", 0.9)):
+        excess = [_excess(daily(15, seed, 4.0, alike), 7, 14) for seed in range(weeks)]
+        found = {name: sum(_counted(one, strict.limit) for one in excess) for name, strict in STRICTNESS.items()}
+        print(f"  {kind:10} {found}")
+    for deviation in (4.0, 1.0):
+        for zone in (UTC, BERLIN):
+            late = _excess(daily(15, 1, deviation, 0.0, clocks=8), 8, 15, zone)
+            found = {name: _counted(late, strict.limit) for name, strict in STRICTNESS.items()}
+            print(f"  the week after clocks changed, deviation {deviation:g}, timezone {zone}: {found}")
+
+
+def delays(seeds: int) -> None:
+    """Print after how many samples a step that lasts is told, by method and size in deviations."""
+    print(f"samples until a step is told, normal, for_seconds 120, {seeds} seeds: found, median, most")
+    for method in ("outlier", "seasonal", "shift"):
+        for size in (3, 5, 7, 10):
+            found = sorted(one for seed in range(seeds) if (one := _delay(method, size, seed)) is not None)
+            told = f"{found[len(found) // 2]} / {found[-1]}" if found else "-"
+            print(f"  {method:9} {size:>3} deviations: {len(found)} of {seeds}, {told}")
+
+
+def daily(days: int, seed: int, deviation: float, alike: float, clocks: int = -1) -> list[float]:
+    """Return a daily curve with a rush in the morning, a sample a minute; `clocks` is the day they change."""
+    random_, left, found = random.Random(seed), 0.0, []
+    for minute in range(days * 1440):
+        local = (minute + (60 if 0 <= clocks <= minute // 1440 else 0)) % 1440
+        turn = 2 * math.pi * local / 1440
+        curve = 100 - 45 * math.cos(turn) - 15 * math.cos(2 * turn + 1) + 20 * math.exp(-(((local - 540) / 20) ** 2))
+        left = alike * left + random_.gauss(0, deviation * math.sqrt(1 - alike * alike))
+        found.append(curve + left)
+    return found
+
+
+def _excess(values: list[float], begin: int, end: int, zone: tzinfo = UTC) -> list[float]:
+    """Return robust deviations of the samples of some days from what `seasonal` expects."""
+    judge = Seasonal(1440, 7, 1.0, zone=zone)
+    return [abs(judge(values, place, FIRST + place).excess) for place in range(begin * 1440, end * 1440)]
+
+
+def _counted(excess: list[float], limit: float) -> int:
+    return _opened([one / limit for one in excess], Rule(2, 5, 60))
+
+
+def _delay(method: str, size: int, seed: int) -> int | None:
+    """Return how many samples after its first a step is told, None if it is not within 200."""
+    given = {"methods": (method,), "periods": 4}
+    methods = Methods.of(MetricWatchSettings.model_validate({"name": "bench", "query": "q", **given}))
+    begin = methods.history + 60
+    values = [one + (size if place >= begin else 0) for place, one in enumerate(noise(begin + 200, seed, 0.0))]
+    track = Track()
+    for place in range(begin - 60, len(values)):
+        track, change = step(track, place, methods.departure(methods.judge(values, place)), place, methods.rule)
+        if change is not None and change.opened and place >= begin:
+            return place - begin
+    return None
+
+
 def _findings(method: str, sensitivity: str, make: Callable[[int, int], list[float]], days: int) -> tuple[int, int]:
     given = {"methods": (method,), "sensitivity": sensitivity, "periods": 4}
     methods = Methods.of(MetricWatchSettings.model_validate({"name": "bench", "query": "q", **given}))
@@ -163,12 +230,15 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--lines", type=int, default=200_000)
     parser.add_argument("--days", type=int, default=1)
+    parser.add_argument("--weeks", type=int, default=2)
     given = parser.parse_args()
     mining(given.lines)
     free_text(20_000)
     windows(1000)
     judging()
     false_alarms(given.days)
+    ordinary_days(given.weeks)
+    delays(20)
 
 
 if __name__ == "__main__":

@@ -80,4 +80,4 @@ def test_an_upgraded_table_of_alerts_keeps_its_keys(before: str) -> None:
     with engine.begin() as connection:
         connection.execute(_ALERT, {"fingerprint": "z", "at": 1, "ends": None, "incident": None})
         names = {index["name"] for index in inspect(connection).get_indexes("alert")}
-    assert names == {"ix_alert_incident", "ix_alert_placed", "ix_alert_silence", "ix_alert_starts_at"}
+    assert names == {f"ix_alert_{name}" for name in ("incident", "placed", "silence", "silenced", "starts_at", "watch")}

@@ -86,4 +86,6 @@ def build(
         if settings.incidents.dependencies_from is not None:
             sources.require(settings.incidents.dependencies_from, "incidents.dependencies_from")
 
-    return Alerting(lifecycle, placing, Regroup(store), silences, watches, tuple(ticks), check)
+    return Alerting(
+        lifecycle, placing, Regroup(store, settings.incidents, planner_of), silences, watches, tuple(ticks), check
+    )

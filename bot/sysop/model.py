@@ -257,7 +257,7 @@ class Alert:
     """One occurrence of an alert, keyed by the source's own fingerprint and start.
 
     An `ending` is none: its source did not say which occurrence ended. All of its fingerprint that did not start later
-    than `starts_at` have ended, at `ends_at`.
+    than `starts_at` have ended, at `ends_at`; but what a source says of the end of one counts for more.
     """
 
     source: str
@@ -290,7 +290,8 @@ class Incident:
     """What people work on: alerts that belong together, each with the reason why.
 
     `origins` are the probable ones, likeliest first, each with `alert`, `service`, `weight` and `reason`; none means
-    undetermined. One that is `merged_into` another is resolved, and has given its alerts to that one.
+    undetermined. One that is `merged_into` another is resolved, and has given its alerts to that one. One that is
+    `of_alerts` a person made of alerts, and it is about these as if they had opened it.
     """
 
     id: str
@@ -308,12 +309,18 @@ class Incident:
     acknowledged_by: str | None = None
     acknowledged_at: int | None = None
     merged_into: str | None = None
+    of_alerts: bool = False
     origins: tuple[Mapping[str, Any], ...] = ()
 
     @property
     def firing(self) -> int:
         """Return how many of its alerts fire still."""
         return sum(alert.firing for alert in self.alerts)
+
+    @property
+    def in_words(self) -> bool:
+        """Tell whether a person opened it in words of their own, and only people can say that it is over."""
+        return self.opened_by is not None and not self.of_alerts
 
 
 @dataclass(frozen=True, slots=True)

@@ -294,11 +294,15 @@ class MetricWatchSettings(_Section):
     direction: Literal["up", "down", "both"] = Field("both", description="which departures count")
     least_change: float = Field(0.0, ge=0, description="smaller departures are never unusual; in units of the query")
     every_seconds: int = Field(60, ge=5, le=3600, description="distance of two samples, and how often it looks")
+    delay_seconds: int = Field(0, ge=0, le=3600, description="how late samples arrive; none is judged before")
     for_seconds: int = Field(120, ge=0, le=86_400, description="a departure becomes an alert once it lasts so long")
     calm_seconds: int = Field(300, ge=0, le=86_400, description="the alert ends after so long without one")
     history_hours: int = Field(24, ge=1, le=24 * 90, description="for outlier: what the latest value is compared with")
     period: Literal["day", "week"] = Field("day", description="for seasonal: what repeats")
     periods: int = Field(7, ge=3, le=60, description="for seasonal: earlier days or weeks looked at")
+    timezone: Annotated[str, AfterValidator(_timezone)] = Field(
+        "UTC", description="for seasonal: the IANA time zone whose clocks people live by"
+    )
     counter: bool = Field(False, description="the query gives a counter: watch its growth a second")
     service: str | None = Field(None, description="label of the alerts; default: the label of the series")
     severity: Severity = Field("warning", description="label of the alerts")

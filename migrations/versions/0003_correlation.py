@@ -52,7 +52,9 @@ def upgrade() -> None:
     )
     op.create_index("ix_ending_received_at", "ending", ["received_at"], unique=False)
     op.add_column("incident", sa.Column("merged_into", sa.Text(), nullable=True))
+    op.add_column("incident", sa.Column("of_alerts", sa.Boolean(), server_default=sa.false(), nullable=False))
     op.add_column("incident", sa.Column("origins", sa.JSON(), server_default="[]", nullable=False))
+    op.add_column("incident", sa.Column("quoted", sa.JSON(), server_default="[]", nullable=False))
     op.create_index("ix_run_incident", "run", ["incident"], unique=False)
     _alerts()
 
@@ -64,6 +66,7 @@ def _alerts() -> None:
         alert.add_column(sa.Column("placed", sa.BigInteger(), nullable=True))
         alert.add_column(sa.Column("pinned_by", sa.Text(), nullable=True))
         alert.add_column(sa.Column("silence", sa.Text(), nullable=True))
+        alert.add_column(sa.Column("end_implied", sa.Boolean(), server_default=sa.false(), nullable=False))
         alert.create_foreign_key(op.f("fk_alert_silence"), "silence", ["silence"], ["id"])
     op.create_index("ix_alert_placed", "alert", ["placed"], unique=False)
     op.create_index(
@@ -74,5 +77,17 @@ def _alerts() -> None:
         sqlite_where=sa.text("silence IS NOT NULL"),
         postgresql_where=sa.text("silence IS NOT NULL"),
     )
+    silenced = sa.text("silence IS NOT NULL AND ends_at IS NULL")
+    op.create_index(
+        "ix_alert_silenced", "alert", ["silence"], unique=False, sqlite_where=silenced, postgresql_where=silenced
+    )
     op.create_index("ix_alert_starts_at", "alert", ["starts_at"], unique=False)
+    op.create_index(
+        "ix_alert_watch",
+        "alert",
+        ["source"],
+        unique=False,
+        sqlite_where=sa.text("source = 'watch' AND ends_at IS NULL"),
+        postgresql_where=sa.text("source = 'watch' AND ends_at IS NULL"),
+    )
     op.execute("UPDATE alert SET placed = 0")  # whatever is there has an incident

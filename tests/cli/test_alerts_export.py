@@ -114,3 +114,9 @@ def test_without_a_database_it_says_so_and_writes_nothing(shell: Shell) -> None:
     said = shell("alerts", "export", "history.jsonl")
     assert (said.code, "there is no database" in said.err) == (1, True)
     assert not (shell.folder / "history.jsonl").exists()
+
+
+def test_history_and_topology_go_into_two_files(used: Shell) -> None:
+    said = used("alerts", "export", "both.json", "--topology", "./both.json")
+    assert (said.code, "name two files" in said.err) == (2, True), said
+    assert not (used.folder / "both.json").exists()

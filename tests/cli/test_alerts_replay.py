@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 import subprocess
 import sys
+import time
 from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
@@ -124,6 +126,15 @@ def test_a_file_appears_whole_or_not_at_all(bare: Shell) -> None:
     assert not list(bare.folder.glob("*.part"))
     nowhere = bare("alerts", "replay", "deliveries.jsonl.gz", "--out", "nowhere/out.jsonl")
     assert (nowhere.code, "nowhere/out.jsonl cannot be written: No such" in nowhere.err) == (1, True)
+
+
+@pytest.mark.parametrize("target", ["deliveries.jsonl", "topology.json", "link.jsonl"])
+def test_what_is_read_is_never_overwritten(bare: Shell, target: str) -> None:
+    (bare.folder / "link.jsonl").symlink_to("deliveries.jsonl")
+    before = (bare.folder / target).read_bytes()
+    said = bare("alerts", "replay", "deliveries.jsonl", "--topology", "topology.json", "--out", target)
+    assert (said.code, "would overwrite what is read" in said.err) == (2, True), said
+    assert (bare.folder / target).read_bytes() == before
 
 
 def test_a_pipe_by_its_name_is_written_into(bare: Shell) -> None:
@@ -262,6 +273,29 @@ def test_the_settings_that_sysop_yaml_takes_are_settings_of_the_engine() -> None
     assert CorrelationSettings().model_dump().items() <= asdict(Knobs()).items()
 
 
+def test_ctrl_c_ends_it_at_once_and_leaves_no_file(folder: Path) -> None:
+    command = [sys.executable, "-m", "sysop", "alerts", "replay", "-", "--out", "out.jsonl", "--json"]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(
+        command,
+        cwd=folder,
+        env=clean_environment(),
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        **pipes,
+    ) as process:
+        assert process.stdin is not None
+        process.stdin.write((folder / "deliveries.jsonl").read_bytes().splitlines(keepends=True)[0])
+        process.stdin.flush()
+        until = time.monotonic() + 60
+        while not (folder / "out.jsonl.part").exists() and time.monotonic() < until:
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=30) == 130  # its standard input is open still
+        out, err = process.communicate()
+        assert (out, b"Traceback" in err) == (b"", False)
+    assert not list(folder.glob("out.jsonl*"))
+
+
 # -- bad input --------------------------------------------------------------------------------------------------------
 
 
@@ -289,6 +323,7 @@ def test_a_bad_recording_names_line_field_and_fix_and_ends_with_code_2(bare: She
         (b'{"services": {"a": {}}, "edges": [["a"]]}', "edges[0]"),
         (b'{"services": {"a": {}}, "edges": [["a", "b"]]}', "'b'"),
         (b"\xff", "is not a topology"),
+        (b'{"alerts": {}, "incidents": {}}', "services is missing"),
     ],
 )
 def test_a_bad_topology_names_the_field_and_ends_with_code_2(bare: Shell, content: bytes, told: str) -> None:

@@ -48,7 +48,7 @@ def test_times_are_where_they_belong_and_those_outside_at_the_edge() -> None:
     assert axis.split() == ["2026-10-06", "00:00", "UTC"] or axis.split() == ["2026-10-06", "00:00", "01:00", "UTC"]
 
 
-@pytest.mark.parametrize("width", [50, 60, 80, 100, 200])
+@pytest.mark.parametrize("width", [30, 40, 50, 60, 80, 100, 200])
 def test_it_fits_the_terminal(width: int) -> None:
     times = [DAY + 60.0 * minute for minute in range(0, 4000, 7)]
     lines = drawn(Chart({"alerts": times, "incidents": times[::9]}, DAY, times[-1]), width)

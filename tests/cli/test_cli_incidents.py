@@ -17,9 +17,10 @@ from terminal import Shell, at_terminal, same_as_snapshot
 import bench
 from gate.kit import ANN
 from incidents.lived import DAY, Lived, add_past, alert
+from sysop.cli import figures_view
 from sysop.cli import incidents_view as view
+from sysop.cli.figures_view import BAR, bar
 from sysop.cli.incidents import _whole
-from sysop.cli.incidents_view import BAR, bar
 from sysop.cli.length import Length
 from sysop.incidents.figures import Figures, figures
 from sysop.inventory import Inventory
@@ -129,7 +130,7 @@ def test_ids_to_copy_stay_whole_and_nothing_is_wider_than_the_terminal(lived: Sh
         return whole, counted
 
     whole, counted = asyncio.run(read())
-    screen, bars = drawn(width, view.whole(whole)), drawn(width, view.figures(counted))
+    screen, bars = drawn(width, view.whole(whole)), drawn(width, figures_view.figures(counted))
     assert all(id in screen for id in (whole.incident.id, str(whole.incident.run), "inc-past000000")), screen
     assert max(map(len, [*screen.splitlines(), *bars.splitlines()])) <= width
     assert "█" * BAR in bars
@@ -187,6 +188,11 @@ def test_a_person_merges_splits_and_moves(three: Shell) -> None:
     assert three("incidents", "move", "C-blog", "--into", large).out.startswith(f"C-blog is in {large} now.")
     alone = three("incidents", "move", "D-blog").find(r"inc-\w{10}")
     assert open_ones(three) == {large: ["B", "C"], made: ["A"], alone: ["D"]}
+    freed = three("incidents", "move", "D-blog", "--free")
+    assert (freed.code, freed.out.splitlines()[0]) == (
+        0,
+        "D-blog is left to correlation, which finds its place while Sysop runs.",
+    )
     log = three("audit", "show", "--chain", f"incident:{large}", "--json").json
     assert {entry["actor"] for entry in log if entry["kind"] in ("incident.merged", "incident.split")} == {"person:ann"}
 
@@ -215,6 +221,12 @@ def test_what_cannot_be_done_is_told_with_the_fix(three: Shell) -> None:
         said = three("incidents", *words)
         assert (said.code, told in said.err) == (1, True), said
     assert three("incidents", "split", one).code == 2
+    both = three("incidents", "move", "A-checkout", "--free", "--into", other)
+    assert (both.code, "--free and --into say different things" in both.err) == (2, True)
+    assert (
+        "nobody keeps A where it is; correlation decides already"
+        in three("incidents", "move", "A-checkout", "--free").err
+    )
 
 
 # -- looking back -----------------------------------------------------------------------------------------------------
@@ -232,6 +244,58 @@ def test_similar_incidents_are_listed_with_what_they_share_and_how_they_ended(li
     none = lived("incidents", "similar", "inc-past000000")
     assert (none.code, none.out) == (0, "none of the past incidents has much in common with it\n")
     assert "there is no incident 'inc-x'" in lived("incidents", "similar", "inc-x").err
+
+
+def test_alerts_that_were_held_back_are_listed_with_the_fingerprint_to_move_them_by(three: Shell) -> None:
+    said = three("alerts", "--held").out
+    fingerprint = three("alerts", "--held", "--json").json[0]["fingerprint"]
+    assert (fingerprint in said, "held back" in said, "it stands alone" in said) == (True, True, True)
+    assert three("incidents", "move", fingerprint).code == 0
+    assert three("alerts", "--held").out == "no alert is held back\n"
+
+
+async def _endless_names(lived: Lived) -> None:
+    now = await lived.app.store.now()
+    some = [
+        alert("N" * 6000, "S" * 5000, now, fingerprint="F" * 200),
+        alert("line\n\nafter\x1b[31m line \u202e", "checkout", now + 1),
+    ]
+    origin = {"alert": f"test/{'F' * 200}@{now}", "service": "S" * 5000, "weight": 1.0, "reason": "R" * 5000}
+    await lived.place({"g": some}, origins={"g": [origin]})
+
+
+def test_endless_names_are_cut_and_stay_on_their_line(shell: Shell) -> None:
+    lived_in(shell, _endless_names)
+    id = newest(shell)
+    for words in (("incidents",), ("alerts",), ("incidents", "show", id)):
+        said = shell(*words)
+        assert (said.code, len(said.out) < 12_000) == (0, True), words
+        assert "\x1b" not in said.out
+        assert "\u202e" not in said.out
+    assert "F" * 120 not in said.out, "a long fingerprint folds, and leaves room for the reason"
+    assert "100 %:" in said.out
+    assert "line after\\u001b[31m line" in said.out
+    assert shell("incidents", "show", id, "--json").json["alerts"][0]["labels"]["alertname"] == "N" * 6000
+
+
+async def _a_storm(lived: Lived) -> None:
+    now = await lived.app.store.now()
+    await lived.place({"g": [alert("High", "checkout", now + at, fingerprint=f"f{at}") for at in range(230)]})
+
+
+def test_of_a_storm_the_first_alerts_are_shown_and_the_others_counted(shell: Shell) -> None:
+    lived_in(shell, _a_storm)
+    said = shell("incidents", "show", newest(shell)).out
+    members = said.partition("timeline")[0]
+    assert (len(re.findall(r"\bf\d+\b", members)), "30 alerts more: --json has them" in members) == (200, True)
+
+
+def test_one_that_was_merged_says_what_it_is_part_of(three: Shell) -> None:
+    first, second = [one["id"] for one in three("incidents", "--json").json]
+    assert three("incidents", "merge", first, second).code == 0
+    assert f"part of {second}" in three("incidents").out
+    said = three("incidents", "show", first).out
+    assert "no alert belongs to it" in said
 
 
 async def _a_history(lived: Lived) -> None:
@@ -268,6 +332,14 @@ def test_figures_are_json_too_in_seconds(shell: Shell) -> None:
 def test_a_time_that_is_none_is_refused_with_the_form(shell: Shell, wrong: str) -> None:
     said = shell("incidents", "figures", "--since", wrong)
     assert (said.code, "write 30m, 2h or 1d12h" in said.err) == (2, True), said
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"), [("9999d", "too long; write 3650d or less"), (f"{'9' * 5000}d", "is no length of time")]
+)
+def test_a_time_before_all_records_is_refused(shell: Shell, wrong: str, told: str) -> None:
+    said = shell("incidents", "figures", "--since", wrong)
+    assert (said.code, told in said.err, len(said.err) < 400) == (2, True, True), said
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("90m", 5_400), ("12h", 43_200), ("30d", 2_592_000), ("1d12h", 129_600)])

@@ -226,3 +226,20 @@ async def test_what_the_thread_asks_to_have_done_is_told_as_asked(shop: Talks) -
     assert (await shop.talk(talk)).run == again.run
     assert ("asked: append once more", ANN.id) in told
     assert (await view(shop, incident)).findings.cause == "the line was missing"
+
+
+async def test_what_is_said_in_the_thread_of_a_merged_incident_is_about_the_one_it_is_part_of(shop: Talks) -> None:
+    gone, talk, _ = await triaged(shop)
+    whole = await shop.app.lifecycle.open_by_hand(ANN, "The shop is down", "error", ["blog"], delivery="whole")
+    await shop.app.regroup.merge(gone, whole, CAT)
+    heard = await shop.hear(talk, "what fires still?", BOB)
+    assert heard.text == f"{gone} is part of {whole} by now; I go by that one."
+    run = await shop.run(str(heard.run))
+    assert (run.incident, run.conversation) == (whole, talk)
+    with pytest.raises(InvalidRequest, match=f"is looking into {whole} already"):
+        await shop.app.lifecycle.triage(whole, BOB)
+    await shop.app.lifecycle.resolve(whole, CAT)
+    await shop.work()
+    assert (await shop.run(run.id)).state == "cancelled"
+    last = await shop.hear(talk, "and now?", BOB)
+    assert (await shop.run(str(last.run))).incident == whole

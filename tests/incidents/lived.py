@@ -104,7 +104,7 @@ class Lived(Attack):
         errors = alert("HighErrorRate", "checkout", now - 60_000, labels={"severity": "critical"})
         slow = alert("Slow", "gateway", now - 50_000)
         origin = {
-            "alert": "test/HighErrorRate-checkout",
+            "alert": f"test/HighErrorRate-checkout@{now - 60_000}",
             "service": "checkout",
             "weight": 0.72,
             "reason": "it was first",

@@ -25,6 +25,11 @@ async def app(url: str, tmp_path: Path):  # type: ignore[no-untyped-def]
     await opened.close()
 
 
+def alert_of(name: str, service: str) -> Alert:
+    labels = {"alertname": name, "service": service, "severity": "critical"}
+    return Alert("test", f"{name}-{service}", 1_700_000_000_000, None, labels, {})
+
+
 async def load(app: App, incident: str) -> Incident:
     return await app.store.read(lambda conn: incidents.load(conn, incident))
 
@@ -89,6 +94,13 @@ async def test_whose_words_an_incident_quotes_asks_for_every_run_that_looks_into
     found = await app.store.read(lambda conn: runs.newest(conn))
     assert [DAN.id in run.requesters for run in found] == [True, True, True]
     assert [BOB.id in run.requesters for run in found].count(True) == 2
+
+
+async def test_whose_words_an_incident_quotes_is_remembered_until_somebody_has_it_looked_into(app: App) -> None:
+    opened = await app.lifecycle.open_by_hand(ANN, "dan says web is odd", "error", ["web"], delivery="1", also=[DAN.id])
+    run = await app.lifecycle.triage(opened, BOB)
+    found = await app.store.read(lambda conn: runs.load(conn, run))
+    assert set(found.requesters) == {*BOB.ids, ANN.id, DAN.id}
 
 
 async def test_two_who_start_the_triage_at_once_start_one(app: App) -> None:
@@ -191,3 +203,25 @@ async def test_there_is_one_open_incident_about_one_thing(app: App) -> None:
     again = await about("again")
     assert len({opened, other, again}) == 3
     assert len(await app.store.read(incidents.listed)) == 3
+
+
+async def test_what_is_part_of_an_open_incident_opens_no_other_one(app: App) -> None:
+    async def about(delivery: str) -> str:
+        return await app.lifecycle.open_by_hand(ANN, "Odd", "error", [], delivery=delivery, about="T1/C1/1.0")
+
+    opened = await about("first")
+    whole = await app.lifecycle.open_by_hand(ANN, "All of it", "error", [], delivery="whole")
+    role = replace(ANN, roles=frozenset({"approver"}))
+    await app.regroup.merge(opened, whole, role)
+    with pytest.raises(InvalidRequest, match=f"this is incident {opened} already, part of {whole} by now; it is open"):
+        await about("again")
+    await app.lifecycle.resolve(whole, ANN)
+    assert await about("anew") not in (opened, whole)
+
+
+async def test_what_a_chat_calls_somebody_is_no_name_in_a_reason(app: App) -> None:
+    await bench.take(app, [alert_of("Down", "web"), alert_of("Slow", "blog")])
+    (first, *rest) = await app.store.read(incidents.listed)
+    stranger = Actor("slack:T1.U1", frozenset({"approver"}), human=True)
+    alone = await app.regroup.move(first.alerts[0].fingerprint, None if first.alerts[1:] else rest[0].id, stranger)
+    assert "a person put it here" in (await load(app, alone)).reasons

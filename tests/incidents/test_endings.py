@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -97,6 +98,31 @@ async def test_the_final_state_is_the_same_in_every_order_and_however_it_is_cut_
     first, *others = [await ends(app, name) for name in ("in order", "shuffled", "repeated")]
     assert others == [first, first]
     assert first == expected(told)
+
+
+@pytest.mark.parametrize("seed", range(20))
+async def test_what_a_source_says_of_one_occurrence_counts_for_more_than_an_ending_in_every_order(
+    app: App, seed: int
+) -> None:
+    dice = random.Random(seed)
+    told: list[Alert] = []
+    for start in range(0, 200, 10):
+        told.append(failure(start))
+        told += [replace(failure(start), ends_at=start + dice.randrange(60)) for _ in range(dice.choice((0, 0, 1, 2)))]
+        if dice.random() < 0.5:
+            told.append(success(start, start + dice.randrange(60)))
+    names = [f"order {number}" for number in range(4)]
+    for name in names:
+        of_its_own = [_renamed(one, name) for one in told]
+        dice.shuffle(of_its_own)
+        for piece in _cut(of_its_own, dice):
+            await app.lifecycle.take(piece)
+    spoken = {start: max(end for at, end in _said(told) if at == start) for start, _ in _said(told)}
+    assert [await ends(app, name) for name in names] == [expected(told) | spoken] * len(names)
+
+
+def _said(told: Sequence[Alert]) -> list[tuple[int, int]]:
+    return [(one.starts_at, one.ends_at) for one in told if not one.ending and one.ends_at is not None]
 
 
 def expected(told: Sequence[Alert]) -> dict[int, int | None]:

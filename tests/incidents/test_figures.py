@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import update
 
 from gate.kit import ANN, BOB
 from incidents.lived import DAY, SERVICES, Lived, add_past, alert
@@ -18,6 +19,7 @@ from sysop.incidents.words import lasted
 from sysop.inventory import Inventory, Service
 from sysop.store import alerts as placed
 from sysop.store import incidents, past, records
+from sysop.store import tables as t
 from sysop.store.alerts import key_of
 from sysop.store.store import Store
 
@@ -73,6 +75,16 @@ async def test_only_what_was_opened_in_the_time_counts(store: Store) -> None:
     assert (empty.noise_reduction, empty.whole.alerts_each) == (None, None)
 
 
+async def test_more_incidents_than_alerts_of_the_time_are_no_reduction_of_noise(store: Store) -> None:
+    await add_past(store, {"at": MONDAY - 10, "alerts": [ERRORS]}, {"at": MONDAY - 10, "alerts": [SLOW]})
+    await store.write(lambda tx: tx.conn.execute(update(t.incident).values(opened_at=MONDAY)))
+    found = await of(store, MONDAY, MONDAY + DAY)
+    assert (found.of_alerts, found.taken_in.alerts, found.noise_reduction) == (2, 0, None)
+    await add_past(store, {"id": "inc-x", "at": MONDAY + 1, "alerts": [ERRORS]})
+    found = await of(store, MONDAY, MONDAY + DAY)
+    assert (found.of_alerts, found.taken_in.alerts, found.noise_reduction) == (3, 1, None)
+
+
 async def test_an_incident_is_in_the_group_of_each_of_its_services_and_their_owners(store: Store) -> None:
     await add_past(
         store,
@@ -118,6 +130,27 @@ async def test_the_first_who_looked_after_it_counts_not_the_one_who_does_now(liv
     whole = (await of(lived.app.store, now - DAY, now + DAY)).whole
     assert whole.acknowledged is not None
     assert whole.acknowledged.mean == entries[0].at - one.opened_at + 5000
+
+
+async def test_one_that_was_merged_into_another_began_and_was_looked_after_then(lived: Lived) -> None:
+    now = await lived.app.store.now()
+    for number, name in enumerate("ABC"):
+        await lived.place({f"g{number}": [alert(name, name, now - 1000)]})
+    first, second, third = await lived.all()
+    await lived.app.lifecycle.acknowledge(first.id, ANN)
+    for one, before in ((first, 900_000), (second, 600_000), (third, 300_000)):
+        await lived.sql(f"UPDATE incident SET opened_at = {now - before} WHERE id = '{one.id}'")
+    await lived.app.regroup.merge(first.id, second.id, ANN)
+    await lived.app.regroup.merge(second.id, third.id, BOB)
+    (entry,) = await lived.app.store.read(
+        lambda conn: records.entries(conn, incidents.chain(first.id), 9, kinds=["incident.acknowledged"])
+    )
+    whole = (await of(lived.app.store, now - DAY, now + DAY)).whole
+    assert (whole.incidents, whole.unacknowledged) == (1, 0)
+    assert whole.acknowledged is not None
+    assert whole.acknowledged.mean == entry.at - (now - 900_000)
+    parts = await lived.app.store.read(lambda conn: records.parts_of(conn, third.id))
+    assert parts == [first.id, second.id]
 
 
 async def test_what_was_held_back_merged_or_withdrawn_spares_people_an_incident(lived: Lived) -> None:

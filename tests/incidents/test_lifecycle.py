@@ -315,7 +315,7 @@ async def test_a_fault_in_correlation_keeps_no_alert_from_people(
 async def test_alerts_older_than_anything_remembered_are_placed_all_the_same(tmp_path: Path, url: str) -> None:
     """They come in one round with more newer ones than correlation keeps."""
     app = build(tmp_path, url)
-    app.placing.rebuild(lambda learnt: Correlator(Topology(), Knobs(held=1000), learnt))
+    app.placing.rebuild(lambda said, learnt: Correlator(Topology(), Knobs(held=1000), said, learnt))
     many = [alert(f"s{n % 40}", 3600 + n, name=f"Rule{n % 9}", severity="warning") for n in range(2600)]
     await app.lifecycle.take([replace(one, fingerprint=f"f{n}") for n, one in enumerate(many)])
     await bench.place(app)
@@ -323,4 +323,22 @@ async def test_alerts_older_than_anything_remembered_are_placed_all_the_same(tmp
     waiting, _ = await app.store.read(stored.backlog)
     assert waiting == 0
     assert any("High on checkout" in one.title for one in await app.store.read(incidents.listed))
+    await app.close()
+
+
+async def test_what_was_held_back_and_follows_what_fits_it_by_now_says_why_anew(tmp_path: Path, url: str) -> None:
+    """With another topology it would have been put there; nothing tells of it until the next alert comes."""
+    app = build(tmp_path, url)
+    apart = Topology.from_json({"services": {"gateway": {}, "checkout": {}}})
+    linked = Topology.from_json({"services": {"gateway": {}, "checkout": {}}, "edges": [["gateway", "checkout"]]})
+    app.placing.rebuild(lambda *taught: Correlator(apart, Knobs(), *taught))
+    lone = alert("gateway", severity="warning")
+    await bench.take(app, [lone, alert("checkout", 90, severity="warning")])
+    assert await app.store.read(incidents.listed) == []
+    app.placing.rebuild(lambda *taught: Correlator(linked, Knobs(), *taught))
+    await bench.take(app, [alert("checkout", 94, name="Slow")])
+    found = await app.store.read(lambda conn: stored.find(conn, [stored.key_of(lone)]))
+    one = found[stored.key_of(lone)]
+    assert one.incident is not None
+    assert "gateway calls checkout" in one.reason, one.reason
     await app.close()

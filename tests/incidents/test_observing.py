@@ -7,7 +7,8 @@ import pytest
 from sysop.errors import ActionFailed
 from sysop.extension import MetricQuery, MetricSeries
 from sysop.incidents.correlation import Correlator, Occurrence, Topology
-from sysop.incidents.observing import EVERY_MS, Observing, edges_of
+from sysop.incidents.observed import KEEP_S, WINDOW_S, question
+from sysop.incidents.observing import EVERY_MS, Observing
 from sysop.inventory import Inventory, Service
 
 INVENTORY = Inventory({name: Service(name) for name in ("web", "cart", "stock")})
@@ -17,34 +18,20 @@ def series(client: str, server: str, count: float, **more: str) -> MetricSeries:
     return MetricSeries({"client": client, "server": server, **more}, [(1.0, count)])
 
 
-def test_edges_are_the_calls_between_two_services() -> None:
-    found = edges_of(
-        [
-            series("web", "cart", 2.0, connection_type=""),
-            series("web", "cart", 3.0, connection_type="database"),
-            series("web", "web", 9.0),
-            series("user", "web", 9.0, connection_type="virtual_node"),
-            series("", "web", 9.0),
-            series("cart", "stock", 0.0),
-            MetricSeries({"client": "cart", "server": "stock"}, []),
-        ]
-    )
-    assert [(edge.caller, edge.callee, edge.calls) for edge in found] == [("web", "cart", 5.0)]
-
-
 class Traces:
     """A metric source with a clock."""
 
     def __init__(self) -> None:
         self.answer: Sequence[MetricSeries] | None = ()
         self.asked: list[MetricQuery] = []
+        self.refused = ""
         self.learnt: list[Topology] = []
         self.now = 1_700_000_000_000
         self.observing = Observing(INVENTORY, self.ask, self.learnt.append, lambda: self.now)
 
     async def ask(self, query: MetricQuery) -> Sequence[MetricSeries]:
         self.asked.append(query)
-        if self.answer is None:
+        if self.answer is None or query.text == self.refused:
             raise ActionFailed("no answer")
         return self.answer
 
@@ -68,6 +55,28 @@ async def test_it_asks_every_ten_minutes_and_tells_only_what_is_new(caplog: pyte
     assert len(traces.learnt) == 2
     words = both(traces.learnt[-1], "web", "cart")
     assert "calls" in words, "what was seen before is kept for a day"
+
+
+async def test_at_first_it_asks_about_a_whole_day_so_that_a_restart_forgets_nothing() -> None:
+    traces = Traces()
+    await traces.later([series("web", "cart", 5)])
+    await traces.later([series("web", "cart", 5)])
+    assert [query.text for query in traces.asked] == [question(KEEP_S), question(WINDOW_S)]
+
+
+async def test_a_server_that_refuses_a_whole_day_is_asked_about_an_hour(caplog: pytest.LogCaptureFixture) -> None:
+    traces = Traces()
+    traces.refused = question(KEEP_S)
+    await traces.later([series("web", "cart", 5)])
+    assert len(traces.learnt) == 1
+    assert caplog.messages == []
+
+
+async def test_a_clock_that_is_set_back_does_not_stop_it() -> None:
+    traces = Traces()
+    await traces.later([])
+    await traces.later([], by_ms=-3_600_000)
+    assert len(traces.asked) == 2
 
 
 def both(topology: Topology, one: str, other: str) -> str:

@@ -24,6 +24,10 @@ def alert(name: str, service: str = "checkout", severity: str = "warning", ends_
 A, B, C, D = alert("A"), alert("B", "gateway"), alert("C", severity="critical"), alert("D", "blog")
 
 
+def regroup(store: Store) -> Regroup:
+    return Regroup(store, IncidentSettings(triage_after_seconds=0), lambda _request: "runbook")
+
+
 class Desk:
     """Writes rounds down and reads what came of them."""
 
@@ -136,7 +140,7 @@ async def test_what_a_person_merged_stays_together_and_takes_later_ones_in(store
     await desk.take(A, B, C, D)
     await desk.round({"g": [A, C], "h": [B]})
     small, large = sorted(await desk.all(), key=lambda one: len(one.alerts))
-    await Regroup(store).merge(small.id, large.id, ANN)
+    await regroup(store).merge(small.id, large.id, ANN)
     assert await desk.open() == {large.id: {"A", "B", "C"}}
     await desk.round({"g": [A, C], "h": [B, D]})
     assert await desk.open() == {large.id: {"A", "B", "C", "D"}}
@@ -147,7 +151,7 @@ async def test_what_a_person_split_off_stays_apart(store: Store) -> None:
     await desk.take(A, B, C, D)
     await desk.round({"g": [A, B, C]})
     (one,) = await desk.all()
-    other = await Regroup(store).split(one.id, ["B"], ANN)
+    other = await regroup(store).split(one.id, ["B"], ANN)
     await desk.round({"g": [A, B, C, D]})
     assert await desk.open() == {one.id: {"A", "C", "D"}, other: {"B"}}
 
@@ -157,7 +161,7 @@ async def test_a_held_alert_becomes_an_incident_when_a_person_says_so(store: Sto
     await desk.take(A)
     await desk.round({}, held=[A])
     assert await desk.all() == []
-    made = await Regroup(store).move("A", None, ANN)
+    made = await regroup(store).move("A", None, ANN)
     await desk.round({}, held=[A])
     assert await desk.open() == {made: {"A"}}
 
@@ -175,7 +179,7 @@ async def test_the_smaller_half_of_a_split_stays_where_it_is(store: Store) -> No
     await desk.take(*PODS)
     await desk.round({"g": PODS[:5]})
     (one,) = await desk.all()
-    made = await Regroup(store).split(one.id, [a.fingerprint for a in PODS[:3]], ANN)
+    made = await regroup(store).split(one.id, [a.fingerprint for a in PODS[:3]], ANN)
     await desk.round({"g": PODS})
     sizes = {one.id: len(one.alerts) for one in await desk.all()}
     assert sizes == {one.id: 2, made: 4}
@@ -190,7 +194,7 @@ async def test_what_is_left_when_one_is_moved_away_does_not_follow_it(store: Sto
     await desk.take(*PODS[:2])
     await desk.round({"g": PODS[:2]})
     (left,) = [one for one in await desk.all() if one.id != target.id]
-    await Regroup(store).move(PODS[0].fingerprint, target.id, ANN)
+    await regroup(store).move(PODS[0].fingerprint, target.id, ANN)
     await desk.take(late)
     await desk.round({"g": [*PODS[:2], late]})
     assert left.id in await desk.open()
@@ -202,7 +206,7 @@ async def test_two_that_a_person_merged_are_not_torn_apart_by_a_third(store: Sto
     await desk.take(*PODS, *others)
     await desk.round({"g": PODS[:1], "h": PODS[1:3], "k": others})
     by = {len(one.alerts): one.id for one in await desk.all()}
-    await Regroup(store).merge(by[1], by[2], ANN)
+    await regroup(store).merge(by[1], by[2], ANN)
     await desk.round({"g": PODS[:1], "k": [*others, *PODS[1:3]]})
     sizes = {one.id: len(one.alerts) for one in await desk.all()}
     assert sizes == {by[1]: 0, by[2]: 3, by[4]: 4}

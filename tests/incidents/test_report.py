@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from itertools import pairwise
 from pathlib import Path
 
@@ -12,13 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
+from sqlalchemy import Connection
 
 from gate.kit import ANN, BOB
 from incidents.lived import DAY, Lived, alert
 from sysop.errors import NoSuch
 from sysop.incidents import inert
 from sysop.incidents.report import Report, draft
-from sysop.store import audit, effects
+from sysop.incidents.words import when
+from sysop.store import audit, effects, incidents, records
 
 READER = MarkdownIt("commonmark").enable(["table", "strikethrough"])
 SECTIONS = [
@@ -60,10 +62,14 @@ async def test_a_report_has_the_facts_each_with_where_it_is_written_down(lived: 
         f"{incident.id}-report.md",
     )
     assert list(told) == SECTIONS
-    for row in ("| Severity | critical |", "| Owner | team shop, team edge |", "| State | mitigated |", "by ann, "):
+    for row in (
+        "| Severity | critical | test/HighErrorRate-checkout |",
+        "| Owner | team shop, team edge |",
+        "by ann, ",
+    ):
         assert row in told["Summary"]
     assert "Alerts fired from " in told["Impact"]
-    assert "The first was HighErrorRate on checkout." in told["Impact"]
+    assert "The first was HighErrorRate on checkout (test/HighErrorRate-checkout)." in told["Impact"]
     assert "- checkout, 72 % by correlation: it was first" in told["Probable origin"]
     assert f"- `{run}` found: the release of 14:00; confidence medium" in told["Probable origin"]
     assert f"| was done, and it helped: healthy | bob | `{run}:fix` |" in told["What was tried"]
@@ -87,6 +93,46 @@ async def test_every_call_and_entry_that_is_cited_exists(lived: Lived) -> None:
     assert numbers <= known
 
 
+FACTS = {
+    "State": "incident.mitigated",
+    "Opened": "incident.opened",
+    "Looked after": "incident.acknowledged",
+    "Mitigated": "incident.mitigated",
+}
+
+
+async def test_every_fact_of_the_summary_names_the_entry_or_the_alert_that_says_so(lived: Lived) -> None:
+    incident = await lived.live_through()
+    told = sections(await of(lived, incident.id))
+    rows = {row[1].strip(): row[3].strip() for line in told["Summary"].splitlines() if (row := line.split("|"))}
+    entries = {entry.evidence: entry for entry in await lived.app.store.read(_entries(incident.id))}
+    for fact, kind in FACTS.items():
+        entry = entries[rows[fact].strip("`")]
+        assert (entry.kind, when(entry.at) in told["Summary"]) == (kind, True), fact
+    assert rows["Services"] == rows["Alerts"] == "test/HighErrorRate-checkout, test/Slow-gateway"
+    assert rows["Resolved"] == "", "what has not happened is written nowhere"
+    await lived.app.lifecycle.resolve(incident.id, BOB, "it is over")
+    told = sections(await of(lived, incident.id))
+    assert re.search(
+        r"\| Resolved \| [\d :-]+ by bob, .* after it was opened: it is over \| `audit:\d+` \|", told["Summary"]
+    )
+    assert re.search(r"until [\d :-]+, .*\(test/(HighErrorRate-checkout|Slow-gateway)\)\. The first", told["Impact"])
+
+
+def _entries(incident: str) -> Callable[[Connection], list[records.Entry]]:
+    return lambda conn: records.entries(conn, incidents.chain(incident), 100)
+
+
+async def test_a_crowd_of_services_with_endless_names_is_cut_and_counted(lived: Lived) -> None:
+    now = await lived.app.store.now()
+    await lived.place({"g": [alert("High", f"{'s' * 5000}{at}", now + at, fingerprint=f"f{at}") for at in range(40)]})
+    (one,) = await lived.all()
+    told = sections(await of(lived, one.id))
+    assert " and 10 more | " in told["Summary"]
+    assert " and 35 more |" in told["Summary"]
+    assert max(map(len, told["Summary"].splitlines())) < 4000
+
+
 async def test_what_is_not_known_is_called_so(lived: Lived) -> None:
     now = await lived.app.store.now()
     await lived.place({"g": [alert("Odd", None, now - 5000)]})
@@ -96,11 +142,41 @@ async def test_what_is_not_known_is_called_so(lived: Lived) -> None:
     assert f"- `{one.run}` has not ended yet." in told["Probable origin"]
     assert told["What was tried"] == "Nothing was changed by Sysop.\n\nSysop looked at nothing."
     assert told["What helped"] == "No change of Sysop's is known to have helped."
-    assert told["Open questions"] == "- Odd fires still"
+    assert told["Open questions"] == "- Odd fires still (test/Odd-None)"
     assert told["Similar incidents"] == "None of the past incidents has much in common with it."
     for row in ("| Services | none named |", "| Owner | none in the inventory |", "| Looked after | nobody said so |"):
         assert row in told["Summary"]
     assert " until now, " in told["Impact"]
+
+
+async def test_an_origin_that_holds_no_more_is_told_no_more(lived: Lived) -> None:
+    now = await lived.app.store.now()
+    first, second = alert("A", "checkout", now - 5000), alert("B", "blog", now)
+    origin = {
+        "alert": f"test/A-checkout@{now - 5000}",
+        "service": "checkout",
+        "weight": 1.0,
+        "reason": "it is about it",
+    }
+    await lived.place({"g": [first]}, origins={"g": [origin]})
+    (one,) = await lived.all()
+    assert "it is about it" in sections(await of(lived, one.id))["Probable origin"]
+    await lived.place({"g": [first, second]}, origins={"g": []})
+    assert sections(await of(lived, one.id))["Probable origin"].startswith("- Undetermined by correlation")
+
+
+async def test_an_origin_that_a_person_put_elsewhere_is_none_of_this_incident(lived: Lived) -> None:
+    now = await lived.app.store.now()
+    pair = [alert("A", "checkout", now), alert("B", "blog", now)]
+    origins = [
+        {"alert": f"test/{one.fingerprint}@{now}", "service": one.service, "weight": 0.5, "reason": "first"}
+        for one in pair
+    ]
+    await lived.place({"g": pair}, origins={"g": origins})
+    (one,) = await lived.all()
+    await lived.app.regroup.split(one.id, ["A-checkout"], ANN)
+    told = sections(await of(lived, one.id))["Probable origin"]
+    assert ("checkout, 50 %" in told, "blog, 50 %" in told) == (False, True)
 
 
 async def test_an_incident_opened_by_hand_has_no_impact_that_sysop_could_tell(lived: Lived) -> None:
@@ -122,6 +198,7 @@ async def test_an_incident_that_took_another_in_tells_of_both(lived: Lived) -> N
     assert f"- Undetermined by `{small.run}`." in text
     gone = (await of(lived, small.id)).text
     assert f"| State | resolved, part of `{large.id}` |" in gone
+    assert f"after it was opened: it is part of {large.id} |" in gone
 
 
 async def test_of_a_storm_that_goes_on_only_some_alerts_are_named_and_the_others_counted(lived: Lived) -> None:
@@ -130,7 +207,7 @@ async def test_of_a_storm_that_goes_on_only_some_alerts_are_named_and_the_others
     (one,) = await lived.all()
     told = sections(await of(lived, one.id))
     assert told["Open questions"].splitlines()[19:] == [
-        "- High on checkout fires still",
+        "- High on checkout fires still (test/f19)",
         "- 380 alerts more fire still",
     ]
     assert told["Timeline"].endswith("moments more are left out; the audit log has them.")

@@ -191,7 +191,7 @@ def test_what_is_no_condition_is_answered_with_the_form_of_one(text: str) -> Non
 
 
 def test_a_pattern_that_cannot_be_read_is_refused() -> None:
-    with pytest.raises(InvalidRequest, match="the pattern cannot be read"):
+    with pytest.raises(InvalidRequest, match=r"the pattern cannot be read: missing \)"):
         matcher("service=~web(")
 
 

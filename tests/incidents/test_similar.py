@@ -10,7 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gate.kit import ANN
 from incidents.lived import DAY, Lived, add_past, alert
+from sysop.incidents.silencing import Wish, matcher
 from sysop.incidents.similar import Similar, _Likeness, similar
 from sysop.incidents.words import day
 from sysop.model import Incident, IncidentState
@@ -183,3 +185,21 @@ def test_a_score_lies_between_0_and_1_and_none_is_above_its_likest(
     )
     likest = beside.score(twin, len(set(mine)))
     assert all(beside.score(one, width) <= likest for one, width in zip(older, widths, strict=True))
+
+
+async def test_of_too_many_alerts_the_newest_are_looked_at(store: Store) -> None:
+    await add_past(store, *({"at": at * DAY, "alerts": [ERRORS, SLOW, ERRORS]} for at in range(1, 5)))
+    names = [ERRORS[0], SLOW[0]]
+    every = await store.read(lambda conn: past.sightings(conn, names, 0))
+    assert len(every) == len(set(every)) == 8
+    some = await store.read(lambda conn: past.sightings(conn, names, 0, limit=4))
+    assert {id for id, _, _ in some} == {"inc-past000003", "inc-past000002"}
+
+
+async def test_what_a_silence_covers_was_not_held_back(lived: Lived) -> None:
+    now = await lived.app.store.now()
+    some = [alert(name, "checkout", now, fingerprint=name) for name in "AB"]
+    await lived.place({}, held=some)
+    await lived.app.silences.add(ANN, Wish((matcher("alertname=A"),), 3600, "known", 0))
+    await lived.place({"g": some[:1]})  # now it would have been shown
+    assert await lived.app.store.read(lambda conn: past.held_between(conn, now - 1, now + 1)) == 1

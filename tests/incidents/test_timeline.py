@@ -84,12 +84,40 @@ async def test_a_merge_and_a_split_are_told_with_what_the_other_incident_went_th
     merged = await of(lived, await lived.load(first.id))
     told = [(one.actor, one.words) for one in merged.moments]
     assert ("person:ann", f"{second.id} merged into it") in told
-    assert ("person:ann", f"{second.id} looks after it") in told
+    assert ("person:ann", f"{second.id}: looks after it") in told
+    assert not any(" left" in words for _, words in told), "the merge says so for all of them"
     assert ("person:ann", f"C on blog joined: ann merged {second.id} into this incident") in told
     made = await lived.app.regroup.split(first.id, ["B-gateway"], ANN)
     told = [(one.actor, one.words) for one in (await of(lived, await lived.load(first.id))).moments]
     assert ("person:ann", f"1 of its alerts became {made}") in told
     assert ("person:ann", f"B on gateway left for {made}: ann split it off {first.id}") in told
+
+
+async def test_what_correlation_merges_says_where_alerts_went_once_and_in_the_order_it_was_written(
+    lived: Lived,
+) -> None:
+    now = await lived.app.store.now()
+    a, b, c = alert("A", "checkout", now), alert("B", "gateway", now), alert("C", "blog", now)
+    await lived.place({"g": [a, b], "h": [c]})
+    first, second = sorted(await lived.all(), key=lambda one: -len(one.alerts))
+    await lived.place({"g": [a, b, c]})
+    found = (await of(lived, await lived.load(first.id))).moments
+    assert f"{second.id}: C on blog left for {first.id}" in [one.words for one in found]
+    assert f"{second.id}: resolved: it is part of {first.id}" in [one.words for one in found]
+    audited = [one for one in found if one.entry]
+    assert audited == sorted(audited, key=lambda one: one.entry)
+
+
+async def test_alerts_that_name_no_service_are_told_apart_by_where_they_are(lived: Lived) -> None:
+    now = await lived.app.store.now()
+    pods = [alert("NotReady", None, now + at, labels={"pod": f"web-{at}"}, fingerprint=f"f{at}") for at in range(2)]
+    node = alert("NodeDown", None, now + 2, labels={"instance": "10.0.0.7:9100", "cluster": "one"})
+    await lived.place({"g": [*pods, node]})
+    (incident,) = await lived.all()
+    told = [one.words for one in (await of(lived, incident)).moments]
+    assert incident.title == "NotReady on web-0"
+    for words in ("NotReady on web-1 started", "NotReady on web-1 joined: fits g", "NodeDown on 10.0.0.7:9100 started"):
+        assert words in told
 
 
 async def test_a_storm_leaves_alerts_out_first_keeps_both_ends_and_counts_the_rest(lived: Lived) -> None:

@@ -78,6 +78,13 @@ def test_every_source_that_ships_is_among_them(host: Host) -> None:
 
 
 @pytest.mark.parametrize("name", SEEDS)
+@pytest.mark.parametrize("body", [["x"], "x", 7, {"alerts": ["x"]}, {"event": 7}, {"data": 7}], ids=str)
+def test_no_refusal_tells_of_what_our_own_classes_are_called(host: Host, name: str, body: Any) -> None:
+    said = [_refused(host.alert_sources()[name], headers, body) or "" for headers, _ in SEEDS[name]]
+    assert not [words for words in said if " instance of " in words or " _" in words]
+
+
+@pytest.mark.parametrize("name", SEEDS)
 def test_every_seed_is_read_as_it_is(host: Host, name: str) -> None:
     source = host.alert_sources()[name]
     for headers, body in SEEDS[name]:

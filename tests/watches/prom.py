@@ -20,6 +20,9 @@ class Prom:
     token: str | None = None
     series: dict[str, list[tuple[dict[str, str], Callable[[float], float | None]]]] = field(default_factory=dict)
     asked: list[dict[str, float]] = field(default_factory=list)
+    answers: dict[str, Any] = field(default_factory=dict)
+    """Whole results by query, for what a Prometheus may say besides."""
+
     down: bool = False
 
     def gives(self, query: str, value: Callable[[float], float | None], **labels: str) -> None:
@@ -29,6 +32,8 @@ class Prom:
         if self.down:
             return 503, {"status": "error", "errorType": "unavailable", "error": "down for a test"}
         query = params.get("query", "")
+        if query in self.answers:
+            return 200, {"status": "success", "data": self.answers[query]}
         if path != "/api/v1/query_range" or query not in self.series:
             return 400, {"status": "error", "errorType": "bad_data", "error": f"unknown {path} {query!r}"}
         start, end, step = float(params["start"]), float(params["end"]), float(params["step"])

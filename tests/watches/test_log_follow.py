@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from sysop.watches.logs import follow as follow_module
 from sysop.watches.logs import tail as tail_module
 from sysop.watches.logs.follow import LINGER_S, SCAN_S, Follower
 from sysop.watches.logs.tail import CHUNK, Position
@@ -101,6 +102,71 @@ def test_a_renamed_file_that_the_pattern_still_finds_is_not_read_again(bench):
     (bench.folder / "app.log").rename(bench.folder / "app.log.1")
     bench.write("2\n")
     assert bench.read(follower) == ["2"]
+
+
+@pytest.mark.parametrize("noticed", ["before it is emptied", "after it was emptied"])
+def test_the_copy_that_rotation_makes_of_a_file_it_empties_is_not_read_again(bench, noticed):
+    bench.write("0\n")
+    follower = bench.follow("app.log*")
+    bench.write("".join(f"line {n}\n" for n in range(100)))
+    assert len(bench.read(follower)) == 100
+    bench.write("not read yet\n")
+    (bench.folder / "app.log.1").write_bytes((bench.folder / "app.log").read_bytes())
+    if noticed == "after it was emptied":
+        os.truncate(bench.folder / "app.log", 0)
+        bench.write("fresh\n")
+        follower.read(10 * CHUNK)  # sees the emptied file, and looks for new ones a moment later
+        assert bench.read(follower) == ["not read yet"]
+        return
+    assert bench.read(follower) == ["not read yet", "not read yet"]  # as long as both are there, both are followed
+    os.truncate(bench.folder / "app.log", 0)
+    bench.write("fresh\n")
+    assert bench.read(follower) == ["fresh"]
+
+
+def test_a_new_file_that_only_begins_like_another_is_read_whole(bench):
+    banner = "".join(f"# header {n}\n" for n in range(50))
+    bench.write("0\n")
+    follower = bench.follow("*.log")
+    bench.write(banner + "one\n", "a.log")
+    assert len(bench.read(follower)) == 51
+    bench.write(banner + "two\n", "b.log")
+    assert len(bench.read(follower)) == 51
+
+
+def test_what_rotation_has_compressed_is_left_alone(bench):
+    follower = bench.follow("app.log*")
+    bench.write("1\n")
+    for name in ("app.log.2.gz", "app.log.3.zst"):
+        bench.write("no text\n", name)
+    assert bench.read(follower) == ["1"]
+
+
+def test_a_rotation_between_two_steps_of_a_look_counts_nothing_twice(bench, monkeypatch):
+    follower = bench.follow("app.log*")
+    bench.write("old\n")
+    honest = os.stat
+
+    def rotates(path: str) -> os.stat_result:
+        found = honest(path)
+        monkeypatch.setattr(follow_module.os, "stat", honest)
+        (bench.folder / "app.log").rename(bench.folder / "app.log.1")
+        bench.write("new\n")
+        return found
+
+    monkeypatch.setattr(follow_module.os, "stat", rotates)
+    read = [line for _ in range(4) for line in bench.read(follower)]
+    assert sorted(read) == ["new", "old"]
+
+
+def test_a_restart_inside_of_a_long_line_does_not_take_its_rest_for_a_line(bench, monkeypatch):
+    monkeypatch.setattr(tail_module, "CHUNK", 64)
+    follower = bench.follow()
+    bench.write("x" * 150)
+    assert bench.read(follower) == ["x" * 64]
+    follower = bench.again(follower)
+    bench.write("x" * 50 + "\nnext\n")
+    assert bench.read(follower) == ["next"]
 
 
 def test_a_file_that_is_gone_is_closed_after_a_while(bench):

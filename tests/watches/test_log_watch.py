@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -169,6 +169,17 @@ async def test_a_finding_nobody_knows_of_any_more_ends(site):
     assert site.firing == {}
 
 
+async def test_a_finding_of_a_host_that_is_gone_ends_once_it_is_older_than_any_finding_gets(site):
+    await site.windows(50)
+    (alert,) = await site.window(*(planted(n) for n in range(12)))
+    gone = replace(alert, fingerprint="f" * 16, labels={**alert.labels, "host": "web-0"})
+    site.firing[gone.fingerprint] = gone
+    told = await site.windows(360)
+    assert gone.fingerprint not in {one.fingerprint for one in told}
+    told = await site.windows(20)
+    assert [(one.fingerprint, one.firing) for one in told] == [(gone.fingerprint, False)]
+
+
 async def test_what_was_told_before_a_crash_is_not_told_again(site):
     await site.windows(50)
     kept = (site.folder / "state" / "App.json").read_text()
@@ -186,6 +197,32 @@ async def test_a_clock_that_is_set_back_is_no_change_of_rates(site):
     assert await site.windows(20) == []
     (alert,) = await site.window(*(planted(n) for n in range(12)))
     assert alert.labels["alertname"] == "App-new"
+
+
+async def test_a_log_that_is_not_there_is_said_once_and_its_coming_too(site, caplog):
+    site.log.unlink()
+    await site.restart()
+    with caplog.at_level(logging.INFO, logger="sysop.watches"):
+        for _ in range(3):
+            site.now += 60
+            site.watch.look_here(site.now, {})
+        await site.windows(2)
+    assert [record.getMessage() for record in caplog.records] == [
+        f"the watch App sees nothing: no file fits {site.log}",
+        "the watch App looks again",
+    ]
+
+
+async def test_a_log_that_grows_faster_than_it_is_read_is_said_once(site, caplog):
+    await site.windows(2)
+    with site.log.open("a") as file:
+        file.writelines(f"INFO order {n} placed by somebody with a rather long name\n" for n in range(260_000))
+    with caplog.at_level(logging.INFO, logger="sysop.watches"):
+        await site.windows(6)
+    assert [record.getMessage() for record in caplog.records] == [
+        "the watch App reads with delay, and does not judge rates: the log grows faster than it is read",
+        "the watch App looks again",
+    ]
 
 
 async def test_once_closed_nothing_is_read(site):

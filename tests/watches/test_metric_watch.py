@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 import random
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -13,7 +16,8 @@ from sysop.errors import ActionFailed, InvalidCall
 from sysop.extension import MetricQuery, MetricSeries
 from sysop.model import Alert
 from sysop.sections import MetricWatchSettings
-from sysop.watches.metric_watch import MAX_POINTS, MetricWatch, read_series
+from sysop.watches.metric_watch import MetricWatch
+from sysop.watches.reading import MAX_POINTS, MAX_SERIES, read_series
 from sysop.watches.rehearsal import rehearse
 
 T0 = 1_800_000_000
@@ -80,7 +84,7 @@ class Live:
             if alert.firing:
                 self.firing[alert.fingerprint] = alert
             else:
-                del self.firing[alert.fingerprint]
+                self.firing.pop(alert.fingerprint, None)  # another process may have said so, too
 
 
 def live(series: Mapping[str, Value], **changes: object) -> Live:
@@ -135,8 +139,9 @@ async def test_the_configured_service_wins_over_the_label_of_the_series():
 async def test_after_the_first_look_only_new_samples_are_read():
     shop = live({"a": calm})
     await shop.until(T0 + 30 * MINUTE)
-    first, *later = shop.source.asked
-    assert first.end - first.start >= 2 * 3600
+    recent, past, *later = shop.source.asked
+    assert recent.end - past.start >= 3 * 3600
+    assert recent.start == past.end + MINUTE
     assert all(query.start == query.end for query in later)
     assert len(later) == 29
     assert all(query.start % MINUTE == 0 for query in shop.source.asked)
@@ -155,8 +160,8 @@ async def test_no_query_asks_for_more_points_than_a_server_gives():
     await shop.until(T0 + MINUTE)
     assert len(shop.source.asked) > 7
     assert all((query.end - query.start) // query.step < MAX_POINTS for query in shop.source.asked)
-    begins = [query.start for query in shop.source.asked[1:]]
-    assert begins == [query.end + MINUTE for query in shop.source.asked[:-1]]
+    asked = sorted(shop.source.asked, key=lambda query: query.start)
+    assert [query.start for query in asked[1:]] == [query.end + MINUTE for query in asked[:-1]]
 
 
 async def test_what_a_source_did_not_answer_is_read_the_next_time():
@@ -261,6 +266,114 @@ async def test_too_many_series_are_refused_with_what_to_do():
         await shop.until(T0 + MINUTE)
 
 
+def lives(start: int, end: int) -> Value:
+    return lambda at: calm(at) if start <= at < end else None
+
+
+async def test_series_that_were_there_earlier_in_the_day_do_not_count_as_too_many():
+    shop = live({f"{n}": lives(T0 - 7200 + n * 30, T0 - 6600 + n * 30) for n in range(110)}, history_hours=2)
+    shop.source.series["now"] = jump(T0 + 10 * MINUTE)
+    (opened,) = await shop.until(T0 + 15 * MINUTE)
+    assert opened.labels["pod"] == "now"
+
+
+async def test_a_restart_among_series_that_live_for_a_minute_does_not_blind_the_watch():
+    jobs = {f"job-{n}": lives(T0 - 3600 + n * 30, T0 - 3510 + n * 30) for n in range(200)}
+    shop = live({**jobs, "now": jump(T0 + 10 * MINUTE)}, history_hours=2)
+    (opened,) = await shop.until(T0 + 15 * MINUTE)
+    assert opened.labels["pod"] == "now"
+
+
+async def test_series_that_come_and_go_do_not_pile_up_and_the_oldest_are_forgotten_first():
+    pods = {f"{n}": lives(T0 + n * 30, T0 + n * 30 + 600) for n in range(300)}
+    shop = live({"old": calm, **pods}, history_hours=24)
+    assert await shop.until(T0 + 160 * MINUTE) == []
+    held = [series.labels["pod"] for series in shop.watch._series.values()]
+    assert len(held) == MAX_SERIES
+    assert {"old", "299"} <= set(held)
+    assert "100" not in held
+
+
+async def test_two_series_that_differ_in_their_name_only_are_refused():
+    shop = live({"a": calm})
+    honest = shop.source.read
+
+    async def two(query: MetricQuery) -> Sequence[MetricSeries]:
+        (one,) = await honest(query)
+        return [one, MetricSeries({**one.labels, "__name__": "other"}, one.points)]
+
+    shop.watch = MetricWatch(shop.settings, two)
+    with pytest.raises(InvalidCall, match=r"two series with the labels \{pod=a, service=shop\}; ask for one of them"):
+        await shop.look()
+
+
+async def test_a_finding_that_another_process_has_told_of_is_not_told_again_and_ends():
+    series = {"a": jump(T0 + 10 * MINUTE, T0 + 20 * MINUTE)}
+    earlier = {"a": jump(T0 + 9 * MINUTE, T0 + 20 * MINUTE)}  # a sample came late, and only one process has seen it
+    here, there = live(series), live(earlier)
+    there.firing = here.firing
+    for minute in range(1, 40):
+        for one in (there, here):
+            await one.until(T0 + minute * MINUTE)
+    assert [(a.starts_at, a.ends_at) for a in there.told] == [
+        ((T0 + 9 * MINUTE) * 1000, None),
+        ((T0 + 9 * MINUTE) * 1000, (T0 + 20 * MINUTE) * 1000),
+    ]
+    assert {alert.starts_at for alert in here.told} == {there.told[0].starts_at}
+    assert here.firing == {}
+
+
+async def test_judging_a_long_history_lets_others_have_their_turn():
+    shop = live({"a": calm}, every_seconds=5, history_hours=1)
+    turns = 0
+
+    async def other() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    beside = asyncio.create_task(other())
+    await shop.look()
+    beside.cancel()
+    assert turns >= 3600 // 5, "one for each sample at least"
+
+
+@pytest.mark.parametrize("change", ["2026-03-29", "2026-10-25"], ids=["spring", "autumn"])
+async def test_a_watch_that_knows_the_time_zone_is_calm_when_the_clocks_change(change):
+    berlin = ZoneInfo("Europe/Berlin")
+    midnight = int(datetime.fromisoformat(change).replace(tzinfo=berlin).timestamp())
+
+    def by_the_clock(at: int) -> float:
+        local = datetime.fromtimestamp(at, berlin)
+        hour = local.hour + local.minute / 60
+        return 100 - 60 * math.cos(hour / 24 * 2 * math.pi) + random.Random(at).gauss(0, 0.5)
+
+    told = {}
+    for zone in ("UTC", "Europe/Berlin"):
+        shop = live({"a": by_the_clock}, methods=("seasonal",), every_seconds=900, periods=5, timezone=zone)
+        shop.now = midnight
+        told[zone] = await shop.until(midnight + 3 * 86_400, every=900)
+    assert told["Europe/Berlin"] == []
+    assert told["UTC"], "the rhythm is an hour off, which is what the zone is for"
+
+
+@pytest.mark.parametrize("delay", [0, 600])
+async def test_samples_that_arrive_late_are_judged_once_they_are_there(delay):
+    shop = live({"a": jump(T0 + 10 * MINUTE, T0 + 20 * MINUTE)}, delay_seconds=delay)
+    honest = shop.source.read
+
+    async def late(query: MetricQuery) -> Sequence[MetricSeries]:
+        there = [replace(one, points=[p for p in one.points if p[0] <= shop.now - 600]) for one in await honest(query)]
+        return [one for one in there if one.points]
+
+    shop.watch = MetricWatch(shop.settings, late)
+    told = await shop.until(T0 + 60 * MINUTE)
+    starts = [(alert.starts_at, alert.ends_at) for alert in told]
+    start, end = (T0 + 10 * MINUTE) * 1000, (T0 + 20 * MINUTE) * 1000
+    assert starts == ([(start, None), (start, end)] if delay else [])
+
+
 async def test_samples_nobody_asked_for_are_left_out():
     shop = live({"a": calm})
     honest = shop.source.read
@@ -293,7 +406,7 @@ async def test_a_rehearsal_finds_what_the_live_watch_finds():
     told = await shop.until(T0 + 120 * MINUTE)
     begin, end = T0 // MINUTE, T0 // MINUTE + 121
     first = begin - 120
-    (read,) = await read_series(shop.settings, shop.source.read, first, end)
+    (read,) = await read_series(shop.settings, shop.source.read, first, begin, end)
     past = rehearse(shop.settings, read, first, begin, end)
     assert [(f.start * 1000, f.end and f.end * 1000) for f in past.found] == [
         (told[0].starts_at, told[1].ends_at),
@@ -305,7 +418,7 @@ async def test_a_rehearsal_finds_what_the_live_watch_finds():
 async def test_a_rehearsal_says_what_was_not_judged_and_why():
     shop = live({"a": lambda at: calm(at) if at >= T0 else None})
     begin, end = T0 // MINUTE, T0 // MINUTE + 60
-    (read,) = await read_series(shop.settings, shop.source.read, begin - 120, end)
+    (read,) = await read_series(shop.settings, shop.source.read, begin - 120, begin, end)
     past = rehearse(shop.settings, read, begin - 120, begin, end)
     assert past.not_judged == {"not enough history": 22}  # 20 samples, and the two that may be part of a departure
     assert not past.counter
@@ -318,8 +431,9 @@ async def test_a_rehearsal_says_what_was_not_judged_and_why():
         ({"history_hours": 2000, "every_seconds": 60}, "more than 50,000 samples; use every_seconds: 180"),
         ({"methods": ()}, "methods"),
         ({"name": "a/b"}, "name"),
+        ({"timezone": "Berlin"}, "'Berlin' is not a time zone"),
     ],
-    ids=["a step that does not fit", "too much history", "no method", "a name that is none"],
+    ids=["a step that does not fit", "too much history", "no method", "a name that is none", "a zone that is none"],
 )
 def test_settings_that_make_no_sense_are_refused(changes, says):
     with pytest.raises(ValueError, match=says):

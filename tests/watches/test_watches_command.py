@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import random
 import re
 import time
 from pathlib import Path
 
 import pytest
+
+from sysop.sections import LogWatchSettings
+from sysop.watches.logs.log_watch import LogWatch
 
 
 def settings(shell, prom, more: str = "") -> None:
@@ -37,6 +42,76 @@ def test_the_list_says_what_is_watched(shell, prom):
     for word in ("Load", "metric", "outlier; normal, every 60 s", "App", "log", "template rates"):
         assert word in said.out
     assert [(row["name"], row["open"]) for row in shell("watches", "list", "--json").json] == [("Load", 0), ("App", 0)]
+
+
+BROKEN = """
+    - {name: Wrong, query: "sum(", severity: error}
+    - {name: Empty, query: empty}
+    - {name: Elsewhere, query: q, source: nowhere}"""
+
+
+def state_of(shell, prom) -> dict[str, tuple[bool | None, str]]:
+    prom.gives("empty", lambda at: None)
+    loads(prom, time.time())
+    settings(shell, prom, BROKEN)
+    (shell.folder / "a.log").write_text("one\n")
+    return {row["name"]: (row["ok"], row["state"]) for row in shell("watches", "list", "--json").json}
+
+
+def test_the_list_says_which_watches_can_look_and_why_others_cannot(shell, prom):
+    state = state_of(shell, prom)
+    assert state == {
+        "Load": (True, "2 series"),
+        "Wrong": (False, "metrics: bad_data: unknown /api/v1/query_range 'sum('"),
+        "Empty": (None, "its query gives no series now"),
+        "Elsewhere": (False, "there is no metric source 'nowhere'; known: metrics"),
+        "App": (True, "1 file; nothing counted here yet"),
+    }
+    assert "bad_data" in shell("watches", "list").out
+
+
+def test_the_list_says_how_far_a_log_watch_has_learnt(shell, prom):
+    state_of(shell, prom)
+    watch = LogWatch(
+        LogWatchSettings(name="App", files=(f"{shell.folder}/*.log",)), shell.folder / ".sysop/watches/App.json", float
+    )
+    watch.look_here(0, {})
+    for window in range(1, 71):
+        with (shell.folder / "a.log").open("a") as log:
+            log.write(f"order {window} placed\n")
+        watch.look_here(window * 60, {})
+        if window in (12, 70):
+            asyncio.run(watch.keep())
+            (app,) = [row for row in shell("watches", "list", "--json").json if row["name"] == "App"]
+            assert app["state"] == (
+                "1 file; learns, 11 of 60 windows" if window == 12 else "1 file; 1 kind of line known"
+            )
+    watch.close()
+
+
+def test_doctor_has_a_line_for_every_watch_that_cannot_look(shell, prom):
+    state_of(shell, prom)
+    lines = [one for one in shell("doctor", "--json").json["checks"] if one["name"] == "watches"]
+    assert [(one["status"], one["detail"].partition(":")[0]) for one in lines] == [
+        ("failed", "Wrong"),
+        ("note", "Empty"),
+        ("failed", "Elsewhere"),
+        ("ok", "Load, App can look"),
+    ]
+    assert all(one["fix"] for one in lines[:3])
+
+
+def test_doctor_says_of_a_log_watch_without_files_or_with_one_that_is_none(shell, prom):
+    settings(shell, prom)
+    (note, _) = [one for one in shell("doctor", "--json").json["checks"] if one["name"] == "watches"][:2]
+    assert (note["status"], note["detail"]) == ("failed", "Load: metrics: bad_data: unknown /api/v1/query_range 'load'")
+    os.mkfifo(shell.folder / "pipe.log")
+    details = [one["detail"] for one in shell("doctor", "--json").json["checks"] if one["name"] == "watches"]
+    assert f"App: {shell.folder}/pipe.log cannot be followed: is no plain file" in details
+
+
+def test_doctor_without_watches_says_nothing_of_them(shell):
+    assert "watches" not in [one["name"] for one in shell("doctor", "--json").json["checks"]]
 
 
 def test_without_watches_the_list_says_where_to_add_some(shell):

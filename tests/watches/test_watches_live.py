@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import random
 from collections.abc import AsyncIterator
@@ -35,14 +36,18 @@ def calm(at: float) -> float:
 
 
 class Broken:
-    """A plugin whose metric source fails in a way of its own."""
+    """A plugin whose metric sources fail in a way of their own, or never answer."""
 
     @hookimpl
     def register_metric_sources(self) -> list[MetricSource]:
         async def read(ctx: Any, secret: Any, query: MetricQuery) -> list[Any]:
             raise KeyError("oops")
 
-        return [MetricSource("broken", read)]
+        async def wait(ctx: Any, secret: Any, query: MetricQuery) -> list[Any]:
+            await asyncio.Event().wait()
+            raise AssertionError("nobody sets it")
+
+        return [MetricSource("broken", read), MetricSource("stuck", wait)]
 
 
 def build(folder: Path, url: str, prom: Prom, watches: dict[str, Any], **changes: Any) -> App:
@@ -120,6 +125,22 @@ async def test_a_new_process_goes_on_with_the_finding_that_is_open(site):
         await site.tick()
     (alert,) = await site.stored()
     assert alert.ends_at == (T0 + 900) * 1000
+
+
+async def test_two_processes_on_one_database_have_one_alert(site, prom):
+    other = Site(site.app)
+    for minute in range(30):
+        prom.down = minute in (6, 7)  # one of the two does not get an answer, and catches up later
+        await site.tick()
+        prom.down = minute in (5, 16)
+        await other.tick()
+        if minute == 8:
+            other.start()
+    (alert,) = await site.stored()
+    assert (alert.starts_at, alert.ends_at) == ((T0 + 300) * 1000, (T0 + 900) * 1000)
+    assert site.taken
+    assert other.taken
+    other.watches.close()
 
 
 async def test_what_could_not_be_stored_is_handed_in_again(site):
@@ -216,6 +237,23 @@ async def test_a_source_that_breaks_does_not_stop_the_other_watches(tmp_path, ur
             await site.tick()
     assert [record.getMessage() for record in caplog.records] == ["the watch Bad cannot look: broken: KeyError: 'oops'"]
     assert len(await site.stored()) == 1
+    await app.close()
+
+
+async def test_a_query_without_an_answer_holds_up_no_other_watch(tmp_path, url, prom):
+    prom.gives("load", lambda at: calm(at) + (50 if at >= T0 + 60 else 0))
+    more = [{"name": f"Stuck{n}", "query": "q", "source": "stuck"} for n in range(10)]
+    app = build(tmp_path, url, prom, {"metrics": [*more, *WATCHES["metrics"]]})
+    site = Site(app)
+    begun = [asyncio.create_task(tick()) for tick in site.watches.ticks[:-1]]
+    load = site.watches.ticks[-1]
+    for site.now in range(T0, T0 + 600, 60):
+        await load()
+    (alert,) = await site.stored()
+    assert alert.labels["alertname"] == "Load"
+    for task in begun:
+        task.cancel()
+    await asyncio.gather(*begun, return_exceptions=True)
     await app.close()
 
 

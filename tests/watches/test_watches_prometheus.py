@@ -61,6 +61,7 @@ async def watched(folder: Path, url: str, minutes: int, **settings: Any) -> list
             for alert in await live.look(now, told.open):
                 told.all.append(alert)
                 told.open[alert.fingerprint] = alert
+                told.open = {key: one for key, one in told.open.items() if one.firing}
     finally:
         await app.close()
     return told.all

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 
 import click
+from rich.console import RenderableType
 
 from sysop.cli import Group, show
 from sysop.cli.alerts_export import export
 from sysop.cli.alerts_replay import replay
 from sysop.cli.common import command, emit, json_option, listed, opened, out
+from sysop.cli.incidents_view import COPIED, LONGEST, NAME
+from sysop.incidents.words import place
 from sysop.store import alerts as rows
 from sysop.store.alerts import Placed
 
@@ -29,9 +33,7 @@ async def alerts(firing: bool, held: bool, limit: int, as_json: bool) -> None:
     if as_json:
         emit([_json(one) for one in found])
     elif found:
-        columns = ("alert", "service", "state", "source", "since (UTC)", "until (UTC)", "incident", "why it is there")
-        drop = ("source", "until (UTC)", "why it is there", "since (UTC)", "service")
-        out().print(show.table(*columns, rows=map(_line, found), drop=drop))
+        out().print(_held(found) if held else _all(found))
     else:
         out().print(_none(firing, held))
 
@@ -41,17 +43,47 @@ def _json(one: Placed) -> dict[str, object]:
     return {**told.pop("alert"), **told}
 
 
-def _line(one: Placed) -> tuple[show.Cell, ...]:
+def _all(found: Sequence[Placed]) -> RenderableType:
+    columns = ("alert", "on", "state", "source", "since (UTC)", "until (UTC)", "incident", "why it is there")
+    drop = ("source", "until (UTC)", "why it is there", "since (UTC)", "on")
+    rows = (
+        (
+            *_what(one),
+            one.alert.source,
+            show.when(one.alert.starts_at),
+            show.when(one.alert.ends_at),
+            one.incident or _without(one),
+            show.one_line(one.reason, 80),
+        )
+        for one in found
+    )
+    return show.table(*columns, rows=rows, drop=drop)
+
+
+def _held(found: Sequence[Placed]) -> RenderableType:
+    """Return those in no incident, each with the fingerprint by which a person puts it into one."""
+    columns = ("alert", "on", "state", "since (UTC)", "fingerprint", "where", "why it is there")
+    short = all(len(one.alert.fingerprint) <= COPIED for one in found)
+    rows = (
+        (
+            *_what(one),
+            show.when(one.alert.starts_at),
+            one.alert.fingerprint,
+            _without(one),
+            show.one_line(one.reason.removeprefix("held back: "), LONGEST),
+        )
+        for one in found
+    )
+    drop = ("since (UTC)", "on", "state", "where", "why it is there")
+    return show.table(*columns, rows=rows, whole=("fingerprint",) if short else (), drop=drop)
+
+
+def _what(one: Placed) -> tuple[show.Cell, ...]:
     alert = one.alert
     return (
-        alert.name,
-        alert.service or "",
+        show.one_line(alert.name, NAME),
+        show.one_line(place(alert) or "", 60),
         show.state("open" if alert.firing else "resolved"),
-        alert.source,
-        show.when(alert.starts_at),
-        show.when(alert.ends_at),
-        one.incident or _without(one),
-        show.one_line(one.reason, 80),
     )
 
 

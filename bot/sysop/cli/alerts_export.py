@@ -9,7 +9,7 @@ import click
 from sqlalchemy import Connection
 
 from sysop.cli.common import command, err, opened
-from sysop.cli.files import whole
+from sysop.cli.files import same, whole
 from sysop.cli.output import echo
 from sysop.incidents import recorded
 from sysop.incidents.correlation import Topology
@@ -34,6 +34,8 @@ async def export(file: Path | None, days: int, limit: int, topology: Path | None
 
     Silenced alerts are left out, as correlation never sees them.
     """
+    if file and topology and same(file, topology):
+        raise click.UsageError(f"FILE and --topology both name {file}; name two files")
     async with opened() as app:
         lines = await app.store.read(lambda conn: _lines(conn, days, limit))
         inventory = app.contexts.inventory

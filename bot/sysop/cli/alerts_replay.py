@@ -18,7 +18,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from sysop.cli import alerts_view as view
 from sysop.cli.common import command, err, json_option, out
-from sysop.cli.files import whole
+from sysop.cli.files import same, whole
 from sysop.cli.output import echo
 from sysop.incidents import recorded
 from sysop.incidents.comparing import Comparison, compare
@@ -63,7 +63,7 @@ class BadInput(click.ClickException):
 @click.option("--explain", metavar="ALERT", help="Show why an alert is where it is: its fingerprint@startsAt.")
 @json_option
 @command
-async def replay(
+def replay(
     deliveries: Path,
     topology: Path | None,
     predictions: Path | None,
@@ -79,6 +79,7 @@ async def replay(
     """
     if as_json and predictions == STDOUT:
         raise click.UsageError("--json and --out - both write to standard output; give --out a file")
+    _keep_what_is_read(predictions, deliveries, topology)
     calls = _topology(topology)
     settings = _knobs(chosen, "--set", Knobs())
     sides = [Side(settings, Replay(calls, settings))]
@@ -97,6 +98,13 @@ async def replay(
         echo(json.dumps(told.as_json(), indent=2, sort_keys=True))
     else:
         told.show(err if predictions == STDOUT else out())
+
+
+def _keep_what_is_read(predictions: Path | None, *sources: Path | None) -> None:
+    """Raise UsageError where the answer would take the place of what it comes of."""
+    for source in sources:
+        if predictions and source and STDOUT not in (predictions, source) and same(predictions, source):
+            raise click.UsageError(f"--out {predictions} would overwrite what is read; name another file")
 
 
 @dataclass(frozen=True, slots=True)

@@ -148,8 +148,10 @@ def _explanation(one: Explanation) -> RenderableType:
     grid.add_column(overflow="fold")
     where = ("in ", one.incident) if one.incident else ("held back", "")
     grid.add_row(show.when(round(_seconds(one.at) * 1000)), Text(show.visible("".join(where)), style="cyan"))
-    grid.add_row("", Text(show.visible(one.reason)))
+    grid.add_row("", Text(show.visible(one.reason if one.incident else one.reason.removeprefix("held back: "))))
     for reason in one.why:
+        if reason.words == one.reason:
+            continue
         weight = "    " if reason.kind in _ODDS else f"{reason.weight:>4.0%}"
         grid.add_row("", Text(f"{weight}  {reason.kind}: {show.visible(reason.words)}", style="dim"))
     return grid

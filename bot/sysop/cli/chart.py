@@ -15,7 +15,8 @@ from sysop.cli import show
 LEAST: Final = 10
 MOST: Final = 60
 _BARS: Final = "·▁▂▃▄▅▆▇█"
-_WIDE: Final = 26  # room for "at most 1,000 in 20.0 days" beside the bars
+_WIDE: Final = 26  # room for "at most 1,000 in 20.0 days" beside the bars, which goes where there is none
+_GAP: Final = 2
 
 
 class Chart:
@@ -28,17 +29,19 @@ class Chart:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Draw them."""
-        names = max(map(cell_len, self._rows))
-        width = max(LEAST, min(MOST, options.max_width - names - _WIDE - 4))
-        grid = Table.grid(padding=(0, 2))
+        room = options.max_width - max(map(cell_len, self._rows)) - 2 * _GAP
+        roomy = room - _WIDE >= LEAST
+        width = max(LEAST, min(MOST, room - _WIDE if roomy else room + _GAP))
+        grid = Table.grid(padding=(0, _GAP))
         grid.add_column(style="bold", no_wrap=True)
         grid.add_column(no_wrap=True)
-        grid.add_column(style="dim", no_wrap=True)
+        if roomy:
+            grid.add_column(style="dim", no_wrap=True)
         for name, times in self._rows.items():
             counts = self._counts(times, width)
             top = f"at most {max(counts):,} in {span((self._ended - self._began) / width)}"
-            grid.add_row(name, Text(bars(counts), style="cyan"), top)
-        grid.add_row("", Text(self._axis(width), style="dim"), "UTC")
+            grid.add_row(name, Text(bars(counts), style="cyan"), *([top] if roomy else ()))
+        grid.add_row("", Text(self._axis(width), style="dim"), *(["UTC"] if roomy else ()))
         yield grid
 
     def _counts(self, times: Iterable[float], width: int) -> list[int]:

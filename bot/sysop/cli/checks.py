@@ -18,6 +18,7 @@ from sysop import yamlsafe
 from sysop.app import App
 from sysop.cli.checks_database import database
 from sysop.cli.checks_slack import slack
+from sysop.cli.checks_watches import watches
 from sysop.cli.common import (
     again,
     lines_to_add,
@@ -63,6 +64,8 @@ async def look_at_everything(shown: dict[str, Any]) -> AsyncIterator[Found]:
             yield found
         for health in await asyncio.gather(*(_health(app, name, check) for name, check in app.host.health_checks())):
             yield health
+        async for found in watches(app):
+            yield found
     finally:
         await app.close()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import inspect
 import json
 import logging
 import os
@@ -87,13 +88,18 @@ def emit(value: Any) -> None:
 
 
 def command(function: F) -> F:
-    """Make an async function a click callback: errors are one message, never a traceback."""
+    """Make a function a click callback: errors are one message, never a traceback.
+
+    What never waits for anything, such as a long computation, is a plain function: an event loop would hold Ctrl-C
+    back until it is over.
+    """
 
     @functools.wraps(function)
     def run(*args: Any, **kwargs: Any) -> None:
         _log_to_stderr(click.get_current_context().find_root().obj["verbose"])
         try:
-            code = asyncio.run(function(*args, **kwargs))
+            made = function(*args, **kwargs)
+            code = asyncio.run(made) if inspect.iscoroutine(made) else made
         except (click.ClickException, click.Abort, click.exceptions.Exit):
             raise
         except KeyboardInterrupt:

@@ -11,6 +11,13 @@ from typing import TextIO
 import click
 
 
+def same(one: Path, other: Path) -> bool:
+    """Tell whether two names lead to one ordinary file, also where it does not exist yet."""
+    if one.resolve() == other.resolve():
+        return not one.exists() or one.is_file()
+    return one.is_file() and other.is_file() and one.samefile(other)
+
+
 @contextlib.contextmanager
 def whole(file: Path) -> Iterator[TextIO]:
     """Write beside a file and rename at the end, so that what was broken off never looks complete.

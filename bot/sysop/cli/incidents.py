@@ -8,7 +8,7 @@ from functools import partial
 import click
 from sqlalchemy import Connection
 
-from sysop.cli import Group, show
+from sysop.cli import Group
 from sysop.cli import incidents_view as view
 from sysop.cli.common import again, command, emit, json_option, listed, opened, out
 from sysop.cli.incidents_hand import merge, move, split
@@ -38,22 +38,7 @@ async def incidents(open_only: bool, limit: int, as_json: bool) -> None:
     if not found:
         out().print("no open incidents" if open_only else "no incidents yet")
         return
-    lines = (
-        (
-            i.id,
-            show.state(i.state),
-            i.severity,
-            show.one_line(i.title, 60),
-            ", ".join(i.services),
-            f"{sum(a.firing for a in i.alerts)} of {len(i.alerts)}",
-            show.when(i.opened_at),
-            i.run or "",
-        )
-        for i in found
-    )
-    columns = ("id", "state", "severity", "title", "services", "alerts firing", "since (UTC)", "run")
-    drop = ("services", "alerts firing", "since (UTC)", "run", "severity")
-    out().print(show.table(*columns, rows=lines, drop=drop))
+    out().print(view.listed(found))
 
 
 @incidents.command("show")

@@ -59,19 +59,28 @@ async def split(incident: str, fingerprints: tuple[str, ...]) -> None:
 @click.command()
 @click.argument("fingerprint")
 @click.option("--into", metavar="INCIDENT", help="Where it belongs; without it, into an incident of its own.")
+@click.option("--free", is_flag=True, help="Leave it to correlation again, after somebody put it by hand.")
 @command
-async def move(fingerprint: str, into: str | None) -> None:
+async def move(fingerprint: str, into: str | None, free: bool) -> None:
     """Put the newest alert of a fingerprint into another incident, or into one of its own.
 
-    This is also how an alert that was held back becomes an incident. Takes a person with a role.
+    This is also how an alert that was held back becomes an incident. It stays where it was put, until somebody puts it
+    elsewhere or lets go of it with --free. Takes a person with a role.
     """
+    if free and into is not None:
+        raise click.UsageError("--free and --into say different things; give one of them")
     async with opened() as app:
         with _by_a_person(app):
-            target = await app.regroup.move(fingerprint, into, me(app))
-        _done(f"{fingerprint} is in {target} now.", target)
+            if free:
+                await app.regroup.free(fingerprint, me(app))
+                _done(f"{fingerprint} is left to correlation, which finds its place while Sysop runs.")
+            else:
+                target = await app.regroup.move(fingerprint, into, me(app))
+                _done(f"{fingerprint} is in {target} now.", target)
 
 
-def _done(words: str, incident: str) -> None:
+def _done(words: str, incident: str | None = None) -> None:
     console = out()
     console.print(words, markup=False, soft_wrap=True)
-    console.print(f"See: {again('incidents', 'show', incident)}", markup=False, soft_wrap=True)
+    see = again("incidents", "show", incident) if incident is not None else again("alerts")
+    console.print(f"See: {see}", markup=False, soft_wrap=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 from sqlalchemy import Connection
 
+from sysop.cli import figures_view
 from sysop.cli import incidents_view as view
 from sysop.cli.common import command, emit, err, json_option, opened, out
 from sysop.cli.files import whole
@@ -64,7 +65,7 @@ async def show_figures(since: int, by: By | None, as_json: bool) -> None:
     if as_json:
         emit(figures_json(found))
     else:
-        out().print(view.figures(found))
+        out().print(figures_view.figures(found))
 
 
 @click.command("report")

@@ -11,14 +11,18 @@ from rich.table import Table
 from rich.text import Text
 
 from sysop.cli import show
-from sysop.incidents.figures import Figures, Times
-from sysop.incidents.figures import Group as Figure
 from sysop.incidents.similar import Similar
 from sysop.incidents.timeline import Timeline
-from sysop.incidents.words import lasted, person
-from sysop.model import Incident
+from sysop.incidents.words import origins_of, person, place
+from sysop.model import Alert, Incident
 
-BAR = 20
+MOST = 200
+"""So many alerts of an incident are shown."""
+NAME = 80
+LONGEST = 300
+"""So many characters of a name or of a sentence are shown: what is in it, others wrote."""
+COPIED = 64
+"""Fingerprints and evidence that are longer are folded, for they would leave no room for anything else."""
 WINDOW_MS = 600_000
 """So long before the first alert and after the last one others were held back "around that time"."""
 
@@ -57,6 +61,34 @@ def similar_json(one: Similar) -> dict[str, Any]:
     return {**asdict(one), "helped": helped, "ended": one.ended}
 
 
+def listed(found: Iterable[Incident]) -> RenderableType:
+    """Return incidents, one line each."""
+    return show.table(
+        "id",
+        "state",
+        "severity",
+        "title",
+        "services",
+        "alerts firing",
+        "since (UTC)",
+        "run",
+        drop=("services", "since (UTC)", "run", "alerts firing", "severity"),
+        rows=(
+            (
+                one.id,
+                show.state(one.state),
+                show.one_line(one.severity, NAME),
+                show.one_line(one.title, 60),
+                show.one_line(", ".join(one.services), NAME),
+                f"{one.firing} of {len(one.alerts)}" if one.merged_into is None else f"part of {one.merged_into}",
+                show.when(one.opened_at),
+                one.run or "",
+            )
+            for one in found
+        ),
+    )
+
+
 def whole(found: Whole) -> RenderableType:
     """Return an incident with its alerts, the reason of each membership, what is like it, and its timeline."""
     parts: list[RenderableType] = [_head(found.incident), _about(found), "", _members(found.incident)]
@@ -68,7 +100,7 @@ def whole(found: Whole) -> RenderableType:
 
 def _head(incident: Incident) -> Text:
     about = f"  {incident.id}  {incident.severity}  since {show.when(incident.opened_at)} UTC"
-    return Text.assemble((show.visible(incident.title), "bold"), show.visible(about))
+    return Text.assemble((show.one_line(incident.title, LONGEST), "bold"), show.visible(about))
 
 
 def _about(found: Whole) -> RenderableType:
@@ -77,12 +109,12 @@ def _about(found: Whole) -> RenderableType:
     if one.merged_into:
         rows.append(("part of", Text(one.merged_into)))
     rows.append(("run", Text(one.run or "none")))
-    rows.append(("owner", _plain(", ".join(found.owners) or "none in the inventory")))
+    rows.append(("owner", Text(show.one_line(", ".join(found.owners), LONGEST) or "none in the inventory")))
     rows.append(("looked after", _plain(_looked_after(one))))
     rows += [("origin" if at == 0 else "", _plain(line)) for at, line in enumerate(_origins(one))]
     if found.held_back:
         rows.append(
-            ("held back", Text(f"{_count(found.held_back, 'other alert')} around that time: sysop alerts --held"))
+            ("held back", Text(f"{count(found.held_back, 'other alert')} around that time: sysop alerts --held"))
         )
     return pairs(rows)
 
@@ -95,33 +127,44 @@ def _looked_after(one: Incident) -> str:
 
 def _origins(one: Incident) -> list[str]:
     told = [
-        f"{origin.get('service') or 'no service'}, {100 * float(origin.get('weight') or 0):.0f} %:"
-        f" {origin.get('reason') or origin.get('alert')}"
-        for origin in one.origins
+        f"{show.one_line(str(origin.get('service') or 'no service'), NAME)},"
+        f" {100 * float(origin.get('weight') or 0):.0f} %:"
+        f" {show.one_line(str(origin.get('reason') or origin.get('alert')), LONGEST)}"
+        for origin in origins_of(one)
     ]
     return told or ["undetermined"]
 
 
 def _members(incident: Incident) -> RenderableType:
+    if not incident.alerts:
+        return Text("no alert belongs to it")
+    pairs = list(zip(incident.alerts, incident.reasons, strict=True))
+    more = f"{count(len(pairs) - MOST, 'alert')} more: --json has them" if len(pairs) > MOST else ""
+    found = _alerts(pairs[:MOST])
+    return Group(found, Text(more, style="dim")) if more else found
+
+
+def _alerts(found: Sequence[tuple[Alert, str]]) -> RenderableType:
+    short = all(len(alert.fingerprint) <= COPIED for alert, _ in found)
     return show.table(
         "alert",
-        "service",
+        "on",
         "state",
         "since (UTC)",
         "fingerprint",
         "why it belongs here",
-        whole=("fingerprint",),
-        drop=("since (UTC)", "service", "fingerprint"),
+        whole=("fingerprint",) if short else (),
+        drop=("since (UTC)", "fingerprint", "on"),
         rows=(
             (
-                alert.name,
-                alert.service or "",
+                show.one_line(alert.name, NAME),
+                show.one_line(place(alert) or "", NAME),
                 show.state("open" if alert.firing else "resolved"),
                 show.when(alert.starts_at),
                 alert.fingerprint,
-                reason,
+                show.one_line(reason, LONGEST),
             )
-            for alert, reason in zip(incident.alerts, incident.reasons, strict=True)
+            for alert, reason in found
         ),
     )
 
@@ -157,102 +200,20 @@ def timeline(found: Timeline) -> RenderableType:
         "what",
         "by",
         "evidence",
+        whole=("evidence",) if all(len(moment.evidence) <= COPIED for moment in found.moments) else (),
         drop=("evidence", "by"),
         rows=(
             (
                 show.when(moment.at),
-                show.one_line(moment.words, 300),
+                show.one_line(moment.words, LONGEST),
                 (person(moment.actor) or "") if moment.actor else "",
                 moment.evidence,
             )
             for moment in found.moments
         ),
     )
-    more = f"{_count(found.left_out, 'moment')} more: the audit log has them" if found.left_out else ""
+    more = f"{count(found.left_out, 'moment')} more: the audit log has them" if found.left_out else ""
     return Group(rows, Text(more, style="dim")) if more else rows
-
-
-def figures(found: Figures) -> RenderableType:
-    """Return figures: what there was, how long it took, and a bar for each group."""
-    parts: list[RenderableType] = [_period(found), pairs(_sums(found)), "", _durations(found.whole)]
-    if found.by:
-        parts += ["", _groups(found.by, found.groups)]
-    return Group(*parts)
-
-
-def _period(found: Figures) -> Text:
-    return Text(f"{show.when(found.since)} to {show.when(found.until)} UTC", style="bold")
-
-
-def _sums(found: Figures) -> list[tuple[str, Text]]:
-    whole, taken = found.whole, found.taken_in
-    ends = f"{whole.unresolved:,} not resolved, {whole.unacknowledged:,} never acknowledged"
-    fates = f"{taken.held:,} held back, {taken.silenced:,} silenced, {taken.waiting:,} waiting"
-    rows = [("incidents", f"{whole.incidents:,}: {ends}"), ("alerts", f"{taken.alerts:,}: {fates}")]
-    if whole.alerts_each is not None:
-        rows.append(("an incident", f"{whole.alerts_each:.1f} alerts in the mean"))
-    if found.noise_reduction is not None:
-        reduced = f"{100 * found.noise_reduction:.0f} %: {_count(found.of_alerts, 'incident')} of"
-        rows.append(("noise reduction", f"{reduced} {_count(taken.alerts, 'alert')}"))
-    if found.older:
-        rows.append(("left out", f"{_count(found.older, 'older incident')}; choose a shorter time with --since"))
-    return [(name, Text(text)) for name, text in rows]
-
-
-def _durations(whole: Figure) -> RenderableType:
-    named = (
-        ("acknowledged (MTTA)", whole.acknowledged),
-        ("mitigated (MTTR)", whole.mitigated),
-        ("resolved", whole.resolved),
-    )
-    rows = ((name, *_numbers(found)) for name, found in named)
-    return show.table(
-        "from opened until", "incidents", "mean", "median", "p90", rows=rows, whole=("from opened until",)
-    )
-
-
-def _numbers(found: Times | None) -> tuple[str, ...]:
-    if found is None:
-        return ("0", "–", "–", "–")
-    return (f"{found.count:,}", lasted(found.mean), lasted(found.median), lasted(found.p90))
-
-
-def _groups(by: str, groups: Sequence[Figure]) -> RenderableType:
-    most = max((group.incidents for group in groups), default=0)
-    return show.table(
-        by,
-        "incidents",
-        " ",
-        "acknowledged",
-        "mitigated",
-        "resolved",
-        "never acknowledged",
-        "alerts",
-        whole=(" ",),
-        drop=("alerts", "never acknowledged", "resolved", "acknowledged", " "),
-        rows=(
-            (
-                group.name,
-                f"{group.incidents:,}",
-                Text("█" * bar(group.incidents, most), style="cyan"),
-                _median(group.acknowledged),
-                _median(group.mitigated),
-                _median(group.resolved),
-                f"{group.unacknowledged:,}",
-                f"{group.alerts:,}",
-            )
-            for group in groups
-        ),
-    )
-
-
-def bar(part: int, most: int) -> int:
-    """Return how many cells a bar has; one that stands for something has at least one."""
-    return max(1, round(BAR * part / most)) if part and most else 0
-
-
-def _median(found: Times | None) -> str:
-    return lasted(found.median) if found else "–"
 
 
 def pairs(rows: Iterable[tuple[str, Text]]) -> RenderableType:
@@ -269,5 +230,6 @@ def _plain(text: str) -> Text:
     return Text(show.visible(text))
 
 
-def _count(number: int, noun: str) -> str:
+def count(number: int, noun: str) -> str:
+    """Return a number with its noun."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -7,9 +7,11 @@ import click
 from sysop.errors import InvalidRequest
 from sysop.incidents.silencing import seconds_of
 
+MOST = 3650 * 86_400
+
 
 class Length(click.ParamType[int]):
-    """A length of time in seconds, written as 30m, 2h or 1d12h."""
+    """A length of time in seconds, written as 30m, 2h or 1d12h; ten years at most."""
 
     name = "length"
 
@@ -26,4 +28,6 @@ class Length(click.ParamType[int]):
             self.fail(str(bad), param, ctx)
         if seconds < self._least:
             self.fail(f"{value!r} is too short; write 30m, 2h or 1d12h", param, ctx)
+        if seconds > MOST:
+            self.fail(f"{value!r} is too long; write 3650d or less", param, ctx)
         return seconds

@@ -22,8 +22,9 @@ from sysop.watches.findings import WATCH_LABEL
 from sysop.watches.kept import firing
 from sysop.watches.logs.survey import Survey, survey
 from sysop.watches.methods import Methods
-from sysop.watches.metric_watch import read_series
+from sysop.watches.reading import read_series, slot_of
 from sysop.watches.rehearsal import Rehearsal, rehearse
+from sysop.watches.sight import sights
 from sysop.watches.sources import Sources
 
 _UNITS = {"m": 60, "h": 3600, "d": 86_400}
@@ -53,19 +54,21 @@ def watches() -> None:
 @json_option
 @command
 async def list_watches(as_json: bool) -> None:
-    """List the watches of the settings, and how many findings of each are open."""
+    """List the watches of the settings, whether each can look from here, and how many findings of it are open."""
     async with opened(check=False) as app:
         found = await listed(app, firing)
         settings = app.settings.watches
+        seen = await sights(settings, Sources(app.host, app.contexts), app.settings.state, time.time())
     rows = [*(_metric_row(one, found) for one in settings.metrics), *(_log_row(one, found) for one in settings.logs)]
+    rows = [{**row, "ok": sight.ok, "state": sight.words} for row, sight in zip(rows, seen, strict=True)]
     if as_json:
         emit(rows)
     elif not rows:
         out().print("no watches; add some under `watches` in sysop.yaml")
     else:
-        columns = ("name", "kind", "what", "how", "service", "severity", "open")
+        columns = ("name", "kind", "what", "how", "service", "severity", "open", "state")
         lines = ([show.one_line(str(row[column]), 70) for column in columns] for row in rows)
-        out().print(show.table(*columns, rows=lines, drop=("severity", "service", "how", "what")))
+        out().print(show.table(*columns, rows=lines, whole=("how",), drop=("severity", "service", "how", "what")))
 
 
 def _metric_row(watch: MetricWatchSettings, found: Sequence[Alert]) -> dict[str, object]:
@@ -120,10 +123,10 @@ async def _past(app: App, watch: MetricWatchSettings, since: int) -> list[Rehear
     """Return what the watch would have said of each series, those with the most findings first."""
     sources = Sources(app.host, app.contexts)
     sources.check(WatchSettings(metrics=(watch,)))
-    end = int(time.time() // watch.every_seconds) + 1
+    end = slot_of(watch, time.time()) + 1
     begin = end - max(1, since // watch.every_seconds)
     first = begin - Methods.of(watch).history
-    read = await read_series(watch, partial(sources.ask, watch.source), first, end)
+    read = await read_series(watch, partial(sources.ask, watch.source), first, begin, end)
     if not read:
         raise SettingsError(f"watches.metrics: {watch.name}: query: gives no series in this time; try it in Prometheus")
     past = [rehearse(watch, one, first, begin, end) for one in read]

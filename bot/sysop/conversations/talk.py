@@ -182,7 +182,10 @@ class Conversations:
         if said.also:
             runs.join(tx, run, said.also, said.text)
         conversations.settle(tx, talk.id, [said.ts], "taken", run)
-        return Heard("looking", run, f"{_LOOKING} {beside}" if beside else "") if looks else Heard("run", run)
+        about = _elsewhere(talk, _about(tx, talk))
+        if not looks:
+            return Heard("run", run, about)
+        return Heard("looking", run, " ".join(filter(None, (f"{_LOOKING} {beside}" if beside else "", about))))
 
     def _answer(self, tx: Tx, talk: Conversation, said: _Message, what: Fate, main: Run | None) -> Heard:
         run = main.id if main is not None and not main.over else None
@@ -204,7 +207,7 @@ class Conversations:
             origin=Origin.ASKED,
             place=f"{talk.surface}:{talk.team}/{talk.channel}",
             text=text,
-            incident=talk.incident,
+            incident=_about(tx, talk),
             conversation=talk.id,
             **wish,
         )
@@ -223,6 +226,15 @@ class Conversations:
         for turn in turns:
             runs.join(tx, run, conversations.ids_of(tx.conn, turn.actor), turn.text)
         conversations.settle(tx, id, [turn.ts for turn in turns], "taken", run)
+
+
+def _about(tx: Tx, talk: Conversation) -> str | None:
+    """Return the incident that a thread is about: of one that was merged away, the one it is part of."""
+    return incidents.standing(tx.conn, talk.incident) if talk.incident is not None else None
+
+
+def _elsewhere(talk: Conversation, about: str | None) -> str:
+    return "" if about == talk.incident else f"{talk.incident} is part of {about} by now; I go by that one."
 
 
 def cut(text: str, limit: int = MAX_TEXT) -> str:

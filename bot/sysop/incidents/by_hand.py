@@ -11,7 +11,7 @@ from sysop.gate.stopping import may_stop, stop
 from sysop.incidents.moves import SEVERITIES, add, move, triage
 from sysop.inventory import Inventory, nearest
 from sysop.model import Actor, Incident, IncidentState, Request, Run
-from sysop.store import approvals, conversations, runs
+from sysop.store import approvals, conversations, records, runs
 from sysop.store import incidents as rows
 from sysop.store.store import Store
 from sysop.store.writer import Tx
@@ -50,10 +50,12 @@ class ByHand:
                 return None
             rows.lock(tx)
             incident = add(tx, title.strip(), severity, services, actor, _free(tx, about) if about else None)
+            if also:
+                rows.change(tx, incident.id, quoted=list(also))
             if note:
                 tx.audit(rows.chain(incident.id), "incident.noted", actor.id, text=note)
             if triage:
-                self._look_into(tx, incident.id, actor, text=f"{incident.title}\n{note}".strip(), also=also)
+                self._look_into(tx, incident.id, actor, text=f"{incident.title}\n{note}".strip())
             return incident.id
 
         incident = await self._store.write(unit)
@@ -137,11 +139,11 @@ class ByHand:
 
 
 def _under_way(tx: Tx, incident: Incident) -> list[Run]:
-    """Return the runs that look into an incident and have not ended, locked."""
-    talk = conversations.of_incident(tx.conn, incident.id)
-    if talk is not None:  # before its runs, as whoever hears a message does
-        talk = conversations.lock(tx, talk.id)
-    ids = dict.fromkeys(filter(None, (incident.run, talk.run if talk else None)))
+    """Return the runs that look into an incident and have not ended, also from threads of its parts, locked."""
+    whole = sorted([incident.id, *records.parts_of(tx.conn, incident.id)])
+    talks = [talk for id in whole if (talk := conversations.of_incident(tx.conn, id)) is not None]
+    locked = [conversations.lock(tx, talk.id) for talk in talks]  # before their runs, as whoever hears a message does
+    ids = dict.fromkeys(filter(None, (incident.run, *(talk.run for talk in locked))))
     return [run for run in (runs.lock(tx, id) for id in ids) if not run.over]
 
 
@@ -167,9 +169,11 @@ def _check_may_resolve(found: Incident, under_way: Sequence[Run], actor: Actor) 
 def _free(tx: Tx, about: str) -> str:
     """Return the id of a new incident about something; the caller keeps others from opening any."""
     number = 0
-    while found := rows.find(tx.conn, id := _id(about, number)):
-        if found.state is not IncidentState.RESOLVED:
-            raise InvalidRequest(f"this is incident {id} already; it is {found.state}")
+    while rows.find(tx.conn, id := _id(about, number)):
+        now = rows.head(tx.conn, rows.standing(tx.conn, id))
+        if now.state is not IncidentState.RESOLVED:
+            part = f", part of {now.id} by now" if now.id != id else ""
+            raise InvalidRequest(f"this is incident {id} already{part}; it is {now.state}")
         number += 1
     return id
 

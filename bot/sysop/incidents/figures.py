@@ -35,7 +35,8 @@ class Times:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """The figures of some incidents. Each duration is from when an incident was opened, None where there is none.
+    """The figures of some incidents. Each duration is from when an incident was opened, or the first of those that
+    were merged into it; None where there is none.
 
     `acknowledged` are those that somebody looked after, by the first who did; `unacknowledged` counts the others.
     `mitigated` are those whose alerts have all ended. One that was open twice counts until its last alert ended.
@@ -75,8 +76,12 @@ class Figures:
 
     @property
     def noise_reduction(self) -> float | None:
-        """Return which part of the alerts nobody had to look at one by one: 1 - incidents / alerts."""
-        return max(0.0, 1 - self.of_alerts / self.taken_in.alerts) if self.taken_in.alerts else None
+        """Return which part of the alerts nobody had to look at one by one: 1 - incidents / alerts.
+
+        None where fewer alerts started than incidents were opened: alerts from before the time opened those.
+        """
+        alerts = self.taken_in.alerts
+        return 1 - self.of_alerts / alerts if alerts and alerts >= self.of_alerts else None
 
 
 def figures(conn: Connection, inventory: Inventory, since: int, until: int, by: By | None = None) -> Figures:
@@ -183,7 +188,7 @@ def _group(name: str, spans: Sequence[Span]) -> Group:
         unresolved=sum(span.resolved_at is None for span in spans),
         alerts=sum(span.alerts for span in spans),
         unacknowledged=sum(span.acknowledged_at is None for span in spans),
-        acknowledged=times(span.acknowledged_at - span.opened_at for span in spans if span.acknowledged_at is not None),
-        mitigated=times(span.mitigated_at - span.opened_at for span in spans if span.mitigated_at is not None),
-        resolved=times(span.resolved_at - span.opened_at for span in spans if span.resolved_at is not None),
+        acknowledged=times(span.acknowledged_at - span.began_at for span in spans if span.acknowledged_at is not None),
+        mitigated=times(span.mitigated_at - span.began_at for span in spans if span.mitigated_at is not None),
+        resolved=times(span.resolved_at - span.began_at for span in spans if span.resolved_at is not None),
     )

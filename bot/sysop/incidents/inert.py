@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 BREAK: Final = "\u200b"
 """Zero width: parts what would mean something together."""
 LONGEST: Final = 600
+LONGEST_NAME: Final = 100
+MOST_NAMES: Final = 30
 _STRUCTURE: Final = re.compile(r"[\\`*\[\]<>&|~$#]|(?<![^\W_])_|_(?![^\W_])")
 _BEGINS: Final = re.compile(r"[+=-]")
 _NUMBERED: Final = re.compile(r"(\d+)[.)]")
@@ -26,6 +29,19 @@ def text(foreign: str, limit: int = LONGEST) -> str:
 def code(ours: str) -> str:
     """Return an id of ours in code; a backtick in it, which none has, would end it and is taken out."""
     return f"`{_visible(ours).replace('`', '').replace('|', '')}`"
+
+
+def names(foreign: Iterable[str]) -> str:
+    """Return names that others chose, side by side; each is cut to what a name needs, and so is their number."""
+    every = list(foreign)
+    more = f" and {len(every) - MOST_NAMES} more" if len(every) > MOST_NAMES else ""
+    return f"{', '.join(text(name, LONGEST_NAME) for name in every[:MOST_NAMES])}{more}"
+
+
+def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    """Return the lines of a table; what is in its cells has been made inert."""
+    lines = [heads, ["---"] * len(heads), *rows]
+    return [f"| {' | '.join(cells)} |" for cells in lines]
 
 
 def _visible(line: str) -> str:

@@ -142,18 +142,19 @@ def _take_some(tx: Tx, alerts: Sequence[Alert]) -> tuple[list[str], set[str]]:
     new: dict[Key, Alert] = {}
     ended: dict[Key, Alert] = {}
     said = [_sort(alert, stored, new, ended) for alert in alerts if not alert.ending]
-    ended = over | ended
-    for key in sorted(ended):  # as placing goes through them, or each could wait for the other
-        taken.end(tx, ended[key])
-    new = endings.applied(tx.conn, new)
-    taken.add(tx, list(new.values()), silences.covering(tx, new.values()))
-    return said + ["ended"] * len(over), {id for key in ended if (id := stored[key].incident) is not None}
+    for key in sorted({*over, *ended}):  # as placing goes through them, or each could wait for the other
+        taken.end(tx, ended.get(key) or over[key], implied=key not in ended)
+    implied = endings.applied(tx.conn, new)
+    new |= implied
+    taken.add(tx, list(new.values()), silences.covering(tx, new.values()), implied)
+    touched = {id for key in {*over, *ended} if (id := stored[key].incident) is not None}
+    return said + ["ended"] * len(over.keys() - ended.keys()), touched
 
 
 def _sort(alert: Alert, stored: dict[Key, Placed], new: dict[Key, Alert], ended: dict[Key, Alert]) -> str:
     """Tell what an alert is to us. Its end is the latest that was told; a firing after that changes nothing."""
     key = key_of(alert)
-    known = new.get(key) or ended.get(key) or (stored[key].alert if key in stored else None)
+    known = new.get(key) or ended.get(key) or (_by_itself(stored[key]) if key in stored else None)
     if known is None:
         new[key] = alert
         return "new"
@@ -164,6 +165,11 @@ def _sort(alert: Alert, stored: dict[Key, Placed], new: dict[Key, Alert], ended:
     else:
         ended[key] = replace(known, ends_at=alert.ends_at)
     return "ended"
+
+
+def _by_itself(one: Placed) -> Alert:
+    """Return an occurrence as its source tells of it, without an end that no more than an ending implies."""
+    return replace(one.alert, ends_at=None) if one.end_implied else one.alert
 
 
 def _refresh_some(tx: Tx, incidents: Sequence[str]) -> None:

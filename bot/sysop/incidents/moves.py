@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from sysop.model import Actor, Alert, Incident, IncidentState, Origin, Request, Run, new_id
+from sysop.sections import IncidentSettings
 from sysop.store import alerts, conversations, runs
 from sysop.store import incidents as rows
 from sysop.store.alerts import Digest
@@ -16,8 +17,17 @@ UNSAID: Final = "warning"
 SEVERITIES: Final = ("none", "info", "warning", "error", "critical", "page")
 
 
-def add(tx: Tx, title: str, severity: str, services: Sequence[str], actor: Actor, id: str | None = None) -> Incident:
-    """Insert an open incident."""
+def add(
+    tx: Tx,
+    title: str,
+    severity: str,
+    services: Sequence[str],
+    actor: Actor,
+    id: str | None = None,
+    *,
+    of_alerts: bool = False,
+) -> Incident:
+    """Insert an open incident; `of_alerts` where a person makes it of alerts that are there."""
     incident, now = id or new_id("inc"), tx.now()
     rows.add(
         tx,
@@ -29,6 +39,7 @@ def add(tx: Tx, title: str, severity: str, services: Sequence[str], actor: Actor
         opened_at=now,
         changed_at=now,
         opened_by=None if actor is ALERTS else actor.id,
+        of_alerts=of_alerts,
     )
     tx.audit(rows.chain(incident), "incident.opened", actor.id, title=title, severity=severity)
     return Incident(incident, IncidentState.OPEN, title, severity, tuple(services), now, None, None, None)
@@ -49,10 +60,10 @@ def move(tx: Tx, incident: str, to: IncidentState, reason: str, actor: Actor = A
 def refresh(tx: Tx, incident: Incident) -> Digest:
     """Bring an incident in line with its alerts, and return what they come to; one that is resolved stays so."""
     found = alerts.digest(tx.conn, incident.id)
-    by_hand = incident.opened_by is not None
-    services = tuple(dict.fromkeys((*incident.services, *found.services))) if by_hand else found.services
+    in_words = incident.in_words
+    services = tuple(dict.fromkeys((*incident.services, *found.services))) if in_words else found.services
     severities = [severity or UNSAID for severity in found.severities]
-    severity = max((*severities, *((incident.severity,) if by_hand or not severities else ())), key=rank)
+    severity = max((*severities, *((incident.severity,) if in_words or not severities else ())), key=rank)
     if (services, severity) != (incident.services, incident.severity):
         rows.change(tx, incident.id, services=list(services), severity=severity)
     tx.touch(rows.chain(incident.id))
@@ -61,7 +72,7 @@ def refresh(tx: Tx, incident: Incident) -> Digest:
 
 
 def _settle(tx: Tx, incident: Incident, found: Digest) -> None:
-    if not found.alerts:  # a person opened it: only a person can say that it is over
+    if not found.alerts:  # it was opened in words, or whoever took its last alert away ends it
         return
     if found.firing and incident.state is IncidentState.MITIGATED:
         move(tx, incident.id, IncidentState.OPEN, "an alert fires again")
@@ -121,6 +132,23 @@ def triage(
         runs.defer(tx, run, "alerts:settle", tx.now() + after_ms)
     tx.touch(rows.chain(incident))
     return run
+
+
+def look_into(
+    tx: Tx,
+    incident: Incident,
+    found: Digest,
+    settings: IncidentSettings,
+    planner_of: Callable[[Request], str],
+    also: Sequence[str] = (),
+) -> None:
+    """Start the one run of an incident that alerts ask for, where one fires and people have begun none.
+
+    `also` are the ids of who put an alert into it: they are requesters, too.
+    """
+    if found.firing and incident.run is None and settings.triage and idle(tx, incident.id):
+        after_ms = int(settings.triage_after_seconds * 1000)
+        triage(tx, incident.id, ALERTS, planner_of, after_ms=after_ms, also=also)
 
 
 def idle(tx: Tx, incident: str) -> bool:

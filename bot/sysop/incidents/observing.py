@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 
-from sysop.errors import ActionFailed, CallError, SettingsError
+from sysop.errors import CallError, SettingsError
 from sysop.extension import MetricQuery, MetricSeries
 from sysop.incidents.correlation import Topology
-from sysop.incidents.observed import MAX_EDGES, Edge, Observed, question, summed
+from sysop.incidents.observed import KEEP_S, WINDOW_S, Observed, Pair, pairs_of, question
 from sysop.inventory import Inventory
 
 EVERY_MS = 600_000
@@ -29,31 +30,34 @@ class Observing:
         self._learnt = learnt
         self._clock = clock
         self._observed = Observed()
+        self._begun = False
         self._due = 0
         self._well = True
 
     async def tick(self) -> None:
         """Ask, if it is time; without an answer what was known stays good, and the log says so once."""
         now = self._clock()
-        if now < self._due:
+        if now < self._due <= now + EVERY_MS:  # a clock that was set back does not stop it
             return
         self._due = now + EVERY_MS
-        at = now // 1000
         try:
-            edges = edges_of(await self._ask(MetricQuery(question(), at, at, 60)))
+            pairs = await self._pairs(now // 1000)
         except (CallError, SettingsError) as failed:
             if self._well:
                 log.warning("who calls whom cannot be learnt from traces: %s; asked again every ten minutes", failed)
             self._well = False
             return
-        self._well = True
-        before, self._observed = self._observed, self._observed.after(edges, now)
-        if before.edges.keys() != self._observed.edges.keys():
+        self._well = self._begun = True
+        before, self._observed = self._observed, self._observed.after(pairs, now)
+        if before.seen.keys() != self._observed.seen.keys():
             self._learnt(self._observed.topology(self._inventory))
 
+    async def _pairs(self, at: int) -> frozenset[Pair]:
+        """Return who called whom lately, at first in all the time that is remembered: a restart forgets nothing."""
+        if not self._begun:
+            with suppress(CallError):  # a server may refuse to reckon over a whole day
+                return await self._pairs_in(KEEP_S, at)
+        return await self._pairs_in(WINDOW_S, at)
 
-def edges_of(series: Sequence[MetricSeries]) -> tuple[Edge, ...]:
-    """Return the edges that the newest value of each series tells of. Raises ActionFailed for too many to be true."""
-    if len(series) > MAX_EDGES:
-        raise ActionFailed(f"{len(series)} edges, at most {MAX_EDGES} are read")
-    return summed((one.labels, one.points[-1][1] if one.points else 0.0) for one in series)
+    async def _pairs_in(self, window_s: int, at: int) -> frozenset[Pair]:
+        return pairs_of(await self._ask(MetricQuery(question(window_s), at, at, 60)))

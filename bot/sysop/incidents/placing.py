@@ -6,13 +6,22 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import partial
 from typing import Any
 
 from sysop.errors import LeaseLost, StoreError
-from sysop.incidents.correlation import Correction, Correlator, Knobs, Occurrence, Origin, Placement, Topology
+from sysop.incidents.correlation import (
+    Correction,
+    Correlator,
+    Knobs,
+    Learnt,
+    Occurrence,
+    Origin,
+    Placement,
+    Topology,
+)
+from sysop.incidents.learning import Learning
 from sysop.incidents.placements import Explained, Found, Placements
 from sysop.model import Alert, Incident, new_id
 from sysop.sections import CorrelationSettings
@@ -29,21 +38,20 @@ RENEW_S = 5.0
 AT_ONCE = 100
 MOST = 150_000
 READ_ANEW = 20_000
+MOST_ANEW = 200
 LOOK_BACK_MS = 26 * 3_600_000
 """Longer than correlation minds how late an alert comes."""
 
 log = logging.getLogger(__name__)
 
-_SAME = "correlation has placed it before"
-
-Build = Callable[[Sequence[Correction]], Correlator]
-"""Returns an empty correlator that knows what people taught."""
+Build = Callable[[Sequence[Correction], Sequence[Learnt]], Correlator]
+"""Returns an empty correlator that knows what people, and the past, taught."""
 
 
 def correlators(topology: Topology, settings: CorrelationSettings) -> Build:
     """Return what builds a correlator for this topology with these settings."""
     knobs = Knobs(**settings.model_dump())
-    return lambda corrections: Correlator(topology, knobs, corrections)
+    return lambda corrections, learnt: Correlator(topology, knobs, corrections, learnt)
 
 
 class _Memory:
@@ -71,21 +79,33 @@ class _Memory:
         for placement in self.correlator.flush(close=True):
             self.group[placement.key] = placement.group
 
-    def find(self, waiting: Iterable[Key]) -> Found:
+    def find(self, waiting: Collection[Key]) -> Found:
         """Return what has changed since; of those that wait each is among it."""
         changed = self.correlator.flush(close=True)  # or late ones would wait, and be read again at once
-        affected = {group for one in changed for group in (one.group, self.group.get(one.key)) if group is not None}
+        left = {group for one in changed if (group := self.group.get(one.key)) not in (None, one.group)}
+        affected = left | {one.group for one in changed if one.group is not None}
         for one in changed:
             self.group[one.key] = one.group
+        affected |= {group for key in waiting if (group := self.group.get(name_of(key))) is not None}
         members = {group: self._members(group) for group in sorted(affected)}
         groups = {group: keys for group, keys in members.items() if keys}
         origins = {group: [_as_json(one) for one in self.correlator.origins(group)] for group in groups}
         moved = {self._keys[one.key]: _explained(one) for one in changed if one.key in self._keys}
+        stayed = [key for group in left for key in groups.get(group or "", ())[:MOST_ANEW]]
+        moved.update({key: self._as_before(key) for key in (*waiting, *stayed) if key not in moved})
+        inside = {key for keys in groups.values() for key in keys}
         for key in waiting:
-            found = moved.setdefault(key, Explained(self.group.get(name_of(key)), _SAME))
-            if found.group is not None and key not in groups.get(found.group, ()):
-                groups[found.group] = [*groups.get(found.group, ()), key]  # its group is forgotten, it is not
-        return Found(moved, groups, origins)
+            if (group := moved[key].group) is not None and key not in inside:
+                groups[group] = [*groups.get(group, ()), key]  # its group is forgotten, it is not
+        return Found(moved, groups, origins, self._as_before)
+
+    def _as_before(self, key: Key) -> Explained:
+        """Return where an occurrence is that has not moved, with the reason as it is now.
+
+        One that waits again, since a silence over it has ended or a person let go of it; one whose company has left.
+        """
+        name = name_of(key)
+        return _explained(Placement(name, self.group.get(name), self.correlator))
 
     def _members(self, group: str) -> list[Key]:
         names = self.correlator.members(group)
@@ -107,6 +127,7 @@ class Placing:
         self._renewed = 0.0
         self._changed = False
         self._corrections = 0
+        self._learning = Learning(store)
 
     def wake(self) -> None:
         """Place what waits without delay."""
@@ -156,7 +177,7 @@ class Placing:
     async def _found(self, waiting: Sequence[Placed]) -> Found:
         """Return what correlation makes of alerts. Should it fail, which is a fault of ours, nobody goes unheard."""
         try:
-            memory = await self._remembered(waiting[0].alert.starts_at)
+            memory = await self._remembered(waiting)
             return await asyncio.to_thread(_fold, memory, waiting)
         except StoreError:
             raise
@@ -189,15 +210,17 @@ class Placing:
         self._fence = await self._store.write(lambda tx: leases.take(tx, DUTY, self._worker, LEASE_MS))
         return self._fence is not None
 
-    async def _remembered(self, earliest: int) -> _Memory:
+    async def _remembered(self, waiting: Sequence[Placed]) -> _Memory:
         known = await self._store.read(corrections.count)
+        if await self._learning.again(max(one.received_at for one in waiting)):
+            self._changed = True
         if self._memory is None or self._memory.full or self._changed or known != self._corrections:
             self._changed = False
             said = await self._store.read(corrections.listed)
-            learnt = [Correction(at / 1000, one, other, together) for at, one, other, together in said]
-            since = min(earliest, await self._store.now()) - LOOK_BACK_MS
+            taught = [Correction(at / 1000, one, other, together) for at, one, other, together in said]
+            since = min(waiting[0].alert.starts_at, await self._store.now()) - LOOK_BACK_MS
             old = await self._store.read(partial(alerts.placed_since, since=since, limit=READ_ANEW))
-            self._memory = await asyncio.to_thread(_remember, self._build(learnt), old)
+            self._memory = await asyncio.to_thread(_remember, self._build(taught, self._learning.learnt), old)
             self._corrections = known
         return self._memory
 
@@ -264,4 +287,5 @@ def _as_json(origin: Origin) -> dict[str, Any]:
 
 
 def _explained(placement: Placement) -> Explained:
-    return Explained(placement.group, placement.reason, [asdict(one) for one in placement.why])
+    why = [{"kind": one.kind, "words": one.words, "weight": one.weight, "other": one.other} for one in placement.why]
+    return Explained(placement.group, placement.reason, why)

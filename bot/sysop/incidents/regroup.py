@@ -5,14 +5,15 @@ Every change holds for good, and teaches correlation about alerts of the same ki
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import islice, product
 from typing import Any
 
-from sysop.errors import InvalidRequest, NotAllowed
-from sysop.incidents.moves import add, rank, refresh, severity_of
+from sysop.errors import InvalidRequest, NoSuch, NotAllowed
+from sysop.incidents.moves import add, look_into, rank, refresh, severity_of
 from sysop.incidents.placements import merge_away, title_of
-from sysop.model import Actor, Incident, IncidentState
+from sysop.model import Actor, Incident, IncidentState, Request
+from sysop.sections import IncidentSettings
 from sysop.store import alerts, corrections
 from sysop.store import incidents as rows
 from sysop.store.alerts import Placed
@@ -26,8 +27,10 @@ MOST_PAIRS = 64
 class Regroup:
     """Merges, splits and moves for people with a role. Every method is durable on return."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, settings: IncidentSettings, planner_of: Callable[[Request], str]) -> None:
         self._store = store
+        self._settings = settings
+        self._planner_of = planner_of
 
     async def merge(self, incident: str, into: str, actor: Actor) -> None:
         """Make one incident part of another. Raises InvalidRequest when either is resolved, or both are the same."""
@@ -41,11 +44,12 @@ class Regroup:
             members = alerts.of_incidents(tx.conn, [incident, into])
             _teach(tx, members[incident], members[into], True, actor)
             _keep(tx, members[into], actor)
-            _pin(tx, members[incident], target.id, actor, f"{actor.name} merged {incident} into this incident")
-            tx.audit(rows.chain(incident), "incident.merged", actor.id, into=into)
-            tx.audit(rows.chain(into), "incident.merged", actor.id, incident=incident)
+            _pin(tx, members[incident], target.id, actor, f"{_who(actor)} merged {incident} into this incident")
+            count = len(members[incident])
+            tx.audit(rows.chain(incident), "incident.merged", actor.id, into=into, alerts=count)
+            tx.audit(rows.chain(into), "incident.merged", actor.id, incident=incident, alerts=count)
             merge_away(tx, gone, into, "")
-            refresh(tx, target)
+            self._follow_up(tx, target, actor)
 
         await self._store.write(unit)
 
@@ -65,9 +69,11 @@ class Regroup:
             made = _open_for(tx, chosen, actor)
             _teach(tx, chosen, rest, False, actor)
             _keep(tx, rest, actor)
-            _pin(tx, chosen, made.id, actor, f"{actor.name} split it off {incident}")
+            reason = f"{_who(actor)} split it off {incident}"
+            _pin(tx, chosen, made.id, actor, reason)
+            _left(tx, chosen, made.id, actor, reason)
             tx.audit(rows.chain(incident), "incident.split", actor.id, into=made.id, alerts=len(chosen))
-            _refresh_both(tx, incident, made.id)
+            self._follow_up_both(tx, incident, made.id, actor)
             return made.id
 
         return await self._store.write(unit)
@@ -91,11 +97,43 @@ class Regroup:
                 _teach(tx, [one], [other for other in members[one.incident] if other != one], False, actor)
             _teach(tx, [one], members[target.id], True, actor)
             _keep(tx, [other for some in members.values() for other in some if other != one], actor)
-            _pin(tx, [one], target.id, actor, f"{actor.name} put it here")
-            _refresh_both(tx, one.incident, target.id)
+            _pin(tx, [one], target.id, actor, f"{_who(actor)} put it here")
+            _left(tx, [one], target.id, actor, f"{_who(actor)} put it elsewhere")
+            self._follow_up_both(tx, one.incident, target.id, actor)
             return target.id
 
         return await self._store.write(unit)
+
+    async def free(self, fingerprint: str, actor: Actor) -> None:
+        """Leave the newest alert of a fingerprint to correlation again, which finds its place a moment later.
+
+        What was taught about alerts like it stays. Raises InvalidRequest where no person keeps it in its place.
+        """
+        _check_role(actor)
+
+        def unit(tx: Tx) -> None:
+            rows.lock(tx)
+            one = _newest(tx, fingerprint)
+            if one.pinned_by is None or one.incident is None:
+                raise InvalidRequest(f"nobody keeps {one.alert.name} where it is; correlation decides already")
+            _open(tx, one.incident)
+            alerts.free(tx, one.key)
+            reason = f"{_who(actor)} leaves it to correlation where {one.alert.name} belongs"
+            tx.audit(rows.chain(one.incident), "incident.freed", actor.id, reason=reason, **_facts(one))
+
+        await self._store.write(unit)
+
+    def _follow_up(self, tx: Tx, target: Incident, actor: Actor) -> None:
+        look_into(tx, target, refresh(tx, target), self._settings, self._planner_of, actor.ids)
+
+    def _follow_up_both(self, tx: Tx, left: str | None, joined: str, actor: Actor) -> None:
+        heads = rows.heads(tx.conn, filter(None, (left, joined)))
+        self._follow_up(tx, heads[joined], actor)
+        if left is None or heads[left].state is IncidentState.RESOLVED:
+            return
+        found = refresh(tx, heads[left])
+        if not found.alerts and not heads[left].in_words:
+            merge_away(tx, heads[left], joined, "")
 
 
 def _check_role(actor: Actor) -> None:
@@ -103,8 +141,15 @@ def _check_role(actor: Actor) -> None:
         raise NotAllowed("only a person with a role can say which alerts belong together; nothing was done")
 
 
+def _who(actor: Actor) -> str:
+    """Return a person's name; what a chat calls somebody is none, and means nothing in a sentence."""
+    return actor.name if actor.id.startswith("person:") else "a person"
+
+
 def _open(tx: Tx, incident: str) -> Incident:
-    found = rows.load(tx.conn, incident)
+    found = rows.heads(tx.conn, [incident]).get(incident)
+    if found is None:
+        raise NoSuch("incident", incident)
     if found.state is IncidentState.RESOLVED:
         more = f"; it is part of {found.merged_into}" if found.merged_into else ""
         raise InvalidRequest(f"incident {incident} is resolved{more}")
@@ -113,7 +158,7 @@ def _open(tx: Tx, incident: str) -> Incident:
 
 def _open_for(tx: Tx, members: Sequence[Placed], actor: Actor) -> Incident:
     first = min(members, key=lambda one: (-rank(severity_of(one.alert)), one.alert.starts_at))
-    return add(tx, title_of(first.alert), severity_of(first.alert), (), actor)
+    return add(tx, title_of(first.alert), severity_of(first.alert), (), actor, of_alerts=True)
 
 
 def _chosen(members: Sequence[Placed], fingerprints: Sequence[str], incident: str) -> list[Placed]:
@@ -136,30 +181,26 @@ def _newest(tx: Tx, fingerprint: str) -> Placed:
 
 def _pin(tx: Tx, members: Sequence[Placed], target: str, actor: Actor, reason: str) -> None:
     alerts.pin(tx, [one.key for one in members], target, actor.id, reason)
+    now = tx.now()  # once for all: on PostgreSQL each look at the clock is a round trip
     for one in members:
-        facts: dict[str, Any] = {
-            "alert": one.alert.name,
-            "service": one.alert.service,
-            "fingerprint": one.alert.fingerprint,
-        }
-        tx.audit(rows.chain(target), "incident.joined", actor.id, reason=reason, **facts)
-        if one.incident is not None and one.incident != target:
-            tx.audit(rows.chain(one.incident), "incident.left", actor.id, reason=reason, to=target, **facts)
+        came: dict[str, Any] = {"from": one.incident} if one.incident else {}
+        tx.audit(rows.chain(target), "incident.joined", actor.id, ts=now, reason=reason, **_facts(one), **came)
+
+
+def _left(tx: Tx, members: Sequence[Placed], target: str, actor: Actor, reason: str) -> None:
+    """Note in each alert's incident that it has left. Of a merge one entry says so for all."""
+    for one in members:
+        if one.incident is not None:
+            tx.audit(rows.chain(one.incident), "incident.left", actor.id, reason=reason, to=target, **_facts(one))
+
+
+def _facts(one: Placed) -> dict[str, Any]:
+    return {"alert": one.alert.name, "service": one.alert.service, "fingerprint": one.alert.fingerprint}
 
 
 def _keep(tx: Tx, members: Sequence[Placed], actor: Actor) -> None:
     """Pin what a person left where it was, or a later round would put it with what they took away, or tear it off."""
     alerts.keep(tx, [one.key for one in members], actor.id)
-
-
-def _refresh_both(tx: Tx, left: str | None, joined: str) -> None:
-    heads = rows.heads(tx.conn, filter(None, (left, joined)))
-    refresh(tx, heads[joined])
-    if left is None:
-        return
-    found = refresh(tx, heads[left]) if heads[left].state is not IncidentState.RESOLVED else None
-    if found is not None and not found.alerts and heads[left].opened_by is None:
-        merge_away(tx, heads[left], joined, "")
 
 
 def _teach(tx: Tx, some: Iterable[Placed], others: Iterable[Placed], together: bool, actor: Actor) -> None:

@@ -5,16 +5,17 @@ It guesses nothing: a cause stands in it only as what correlation or a run has f
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from sqlalchemy import Connection
 
-from sysop.incidents.inert import code, text
+from sysop.incidents.facts import PEOPLE, Facts, cite, facts
+from sysop.incidents.inert import code, names, table, text
 from sysop.incidents.similar import Similar, similar
 from sysop.incidents.timeline import Timeline, changes, outcome_words, timeline
-from sysop.incidents.words import call, lasted, owners, person, titled, when
+from sysop.incidents.words import call, lasted, origins_of, owners, person, titled, when
 from sysop.inventory import Inventory
 from sysop.model import Approval, EffectState, Incident, Risk, Run
 from sysop.store import effects, incidents, records
@@ -24,7 +25,6 @@ from sysop.store.writer import Tx
 MOST_MOMENTS: Final = 200
 MOST_READS: Final = 40
 MOST_FIRING: Final = 20
-_PEOPLE: Final = "_For people to write: Sysop has nothing to say here._"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,15 +41,17 @@ class Report:
 class _Known:
     """All that a draft is made of."""
 
-    incident: Incident
-    parts: Sequence[str]
-    owners: Sequence[str]
+    facts: Facts
     timeline: Timeline
     runs: Sequence[Run]
     calls: Sequence[Effect]
     approvals: Sequence[Approval]
     similar: Sequence[Similar]
-    now: int
+
+    @property
+    def incident(self) -> Incident:
+        """Return what it is about."""
+        return self.facts.incident
 
     @property
     def changes(self) -> list[Effect]:
@@ -61,16 +63,16 @@ def draft(conn: Connection, inventory: Inventory, incident: str) -> Report:
     """Return the draft for an incident as it stands now. Raises NoSuch for an unknown id."""
     known = _known(conn, inventory, incident)
     sections = {
-        "Summary": _summary(known),
-        "Impact": _impact(known.incident, known.now),
+        "Summary": known.facts.summary(),
+        "Impact": known.facts.impact(),
         "Probable origin": _origin(known),
         "What was tried": _tried(known),
         "What helped": _helped(known),
         "Timeline": _timeline(known.timeline),
         "Similar incidents": _similar(known.similar),
         "Open questions": _open(known),
-        "Lessons": [_PEOPLE],
-        "Follow-ups": [_PEOPLE],
+        "Lessons": [PEOPLE],
+        "Follow-ups": [PEOPLE],
     }
     title = f"Post-incident report: {known.incident.title}"
     lines = [f"# Post-incident report: {text(known.incident.title)}", "", *_note(known)]
@@ -81,75 +83,28 @@ def draft(conn: Connection, inventory: Inventory, incident: str) -> Report:
 
 def _known(conn: Connection, inventory: Inventory, id: str) -> _Known:
     incident = incidents.load(conn, id)
-    parts = records.parts_of(conn, id)
-    runs = [run for run in records.runs_of(conn, [id, *parts]) if not run.read_only]
+    known = facts(conn, incident, owners(inventory, incident.services), Tx(conn).now())
+    runs = [run for run in records.runs_of(conn, [id, *known.parts]) if not run.read_only]
     return _Known(
-        incident=incident,
-        parts=parts,
-        owners=owners(inventory, incident.services),
+        facts=known,
         timeline=timeline(conn, incident, MOST_MOMENTS),
         runs=runs,
         calls=[row for run in runs for row in effects.of_run(conn, run.id)],
         approvals=records.approvals_of(conn, [run.id for run in runs]),
         similar=similar(conn, incident),
-        now=Tx(conn).now(),
     )
 
 
 def _note(known: _Known) -> list[str]:
     return [
-        f"Drafted by Sysop on {when(known.now)} UTC from its records. Each fact names where it is written down: a call"
-        " as `run:call`, an entry of the audit log as `audit:number`. What people must add is marked.",
-    ]
-
-
-def _summary(known: _Known) -> list[str]:
-    one = known.incident
-    rows = [
-        ("Incident", code(one.id)),
-        ("State", f"{one.state}{f', part of {code(one.merged_into)}' if one.merged_into else ''}"),
-        ("Severity", text(one.severity)),
-        ("Services", _list(one.services) or "none named"),
-        ("Owner", _list(known.owners) or "none in the inventory"),
-        (
-            "Opened",
-            f"{when(one.opened_at)} by {text(person(one.opened_by) or one.opened_by) if one.opened_by else 'alerts'}",
-        ),
-        ("Looked after", _since(one, one.acknowledged_at, one.acknowledged_by) or "nobody said so"),
-        ("Mitigated", _since(one, one.mitigated_at) or "not yet"),
-        ("Resolved", _since(one, one.resolved_at) or "not yet"),
-        ("Alerts", f"{len(one.alerts)}, {one.firing} of them firing still"),
-    ]
-    if known.parts:
-        rows.append(("Merged into it", ", ".join(map(code, known.parts))))
-    return _table(("", ""), rows)
-
-
-def _since(incident: Incident, at: int | None, by: str | None = None) -> str:
-    if at is None:
-        return ""
-    who = f" by {text(person(by) or by)}" if by else ""
-    return f"{when(at)}{who}, {lasted(at - incident.opened_at)} after it was opened"
-
-
-def _impact(incident: Incident, now: int) -> list[str]:
-    """Return from when to when its alerts fired: the only measure of impact that Sysop has."""
-    alerts = incident.alerts
-    if not alerts:
-        return ["No alert belongs to it, so Sysop cannot say from when to when anybody felt it.", "", _PEOPLE]
-    begin = min(alert.starts_at for alert in alerts)
-    end = None if incident.firing else max(alert.ends_at or 0 for alert in alerts)
-    until = f"{when(end)}, {lasted(end - begin)}" if end is not None else f"now, {lasted(now - begin)} so far"
-    first = min(alerts, key=lambda alert: alert.starts_at)
-    return [
-        f"Alerts fired from {when(begin)} until {until}. The first was {text(titled(first))}.",
-        "",
-        "Who felt it, and how: " + _PEOPLE,
+        f"Drafted by Sysop on {when(known.facts.now)} from its records; all times are UTC. Each fact names where it is"
+        " written down: a call as `run:call`, an entry of the audit log as `audit:number`, an alert by its source and"
+        " fingerprint, a message by its conversation and time. What people must add is marked.",
     ]
 
 
 def _origin(known: _Known) -> list[str]:
-    told = [_one_origin(origin) for origin in known.incident.origins]
+    told = [_one_origin(origin) for origin in origins_of(known.incident)]
     told = told or ["- Undetermined by correlation: no alert stands out as the one that the others follow from."]
     return [*told, *(line for run in known.runs for line in _cause(run))]
 
@@ -189,7 +144,7 @@ def _tried(known: _Known) -> list[str]:
             )
             for row in known.changes
         ]
-        lines = _table(("change", "what became of it", "approved by", "evidence"), rows)
+        lines = table(("change", "what became of it", "approved by", "evidence"), rows)
     used = {row.approval for row in known.changes}
     unused = [_unused(one) for one in known.approvals if one.id not in used]
     return [*lines, *([""] if unused else []), *unused, *_reads(reads)]
@@ -203,7 +158,7 @@ def _unused(one: Approval) -> str:
 
 def _approvers(approval: Approval | None) -> str:
     votes = approval.votes if approval else ()
-    return _list(person(vote.approver) or vote.approver for vote in votes if vote.approve) or "nobody had to"
+    return names(person(vote.approver) or vote.approver for vote in votes if vote.approve) or "nobody had to"
 
 
 def _reads(rows: Sequence[Effect]) -> list[str]:
@@ -238,7 +193,7 @@ def _timeline(found: Timeline) -> list[str]:
         for one in found.moments
     ]
     more = ["", f"{found.left_out} moments more are left out; the audit log has them."] if found.left_out else []
-    return [*_table(("when (UTC)", "what", "who", "evidence"), rows), *more]
+    return [*table(("when (UTC)", "what", "who", "evidence"), rows), *more]
 
 
 def _evidence(id: str) -> str:
@@ -272,15 +227,6 @@ def _open(known: _Known) -> list[str]:
 
 
 def _firing(incident: Incident) -> list[str]:
-    told = [f"- {text(titled(alert))} fires still" for alert in incident.alerts if alert.firing]
+    told = [f"- {text(titled(alert))} fires still ({cite(alert)})" for alert in incident.alerts if alert.firing]
     more = [f"- {len(told) - MOST_FIRING} alerts more fire still"] if len(told) > MOST_FIRING else []
     return [*told[:MOST_FIRING], *more]
-
-
-def _list(names: Iterable[str]) -> str:
-    return ", ".join(text(name) for name in names)
-
-
-def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    lines = [heads, ["---"] * len(heads), *rows]
-    return [f"| {' | '.join(cells)} |" for cells in lines]

@@ -49,8 +49,8 @@ class Silences:
     async def add(self, actor: Actor, wish: Wish, *, delivery: str | None = None) -> Silence:
         """Silence alerts. Raises NotAllowed without a role; the same `delivery` again returns the silence it made.
 
-        What fires already stays in its incident; what comes while the silence holds is held back, and placed when the
-        silence ends if it fires still.
+        What is in an incident already stays there; what would come into one while the silence holds is held back, and
+        placed when the silence ends if it fires still.
         """
         if not actor.roles:
             raise NotAllowed("only a person with a role can silence alerts; nothing was done")

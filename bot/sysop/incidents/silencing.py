@@ -17,7 +17,7 @@ MAX_COMMENT = 500
 MAX_VALUE = 500
 MOST_MATCHERS = 10
 _WRITTEN = re.compile(r"\s*([A-Za-z_][A-Za-z0-9_]*)\s*(=~|!~|!=|=)\s*(.*?)\s*", re.DOTALL)
-_SPAN = re.compile(r"(?:(\d+)d)?\s*(?:(\d+)h)?\s*(?:(\d+)m(?:in)?)?\s*(?:(\d+)s)?")
+_SPAN = re.compile(r"(?:(\d{1,9})d)?\s*(?:(\d{1,9})h)?\s*(?:(\d{1,9})m(?:in)?)?\s*(?:(\d{1,9})s)?")
 _SECONDS = (86_400, 3_600, 60, 1)
 
 
@@ -72,7 +72,9 @@ def _check_pattern(text: str, value: str) -> None:
     try:
         re2.compile(value, options)
     except re2.error as bad:
-        raise InvalidRequest(f"{text!r}: the pattern cannot be read: {bad}") from bad
+        why = bad.args[0] if bad.args else ""
+        words = why.decode("utf-8", "replace") if isinstance(why, bytes) else str(why)
+        raise InvalidRequest(f"{text!r}: the pattern cannot be read: {words}") from bad
 
 
 def check_matchers(matchers: Sequence[Matcher]) -> None:
@@ -92,7 +94,7 @@ def seconds_of(text: str) -> int:
     """Return a length of time such as `30m`, `2h` or `1d12h` in seconds. Raises InvalidRequest that shows the form."""
     found = _SPAN.fullmatch(text.strip().lower())
     if found is None or not any(found.groups()):
-        raise InvalidRequest(f"{text!r} is no length of time; write 30m, 2h or 1d12h")
+        raise InvalidRequest(f"{text[:60]!r} is no length of time; write 30m, 2h or 1d12h")
     return sum(int(count or 0) * unit for count, unit in zip(found.groups(), _SECONDS, strict=True))
 
 

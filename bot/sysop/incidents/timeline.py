@@ -63,6 +63,12 @@ class Moment:
     words: str
     evidence: str
 
+    @property
+    def entry(self) -> int:
+        """Return the number of its entry in the audit log, 0 where it is written down elsewhere."""
+        place, _, number = self.evidence.partition(":")
+        return int(number) if place == "audit" else 0
+
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
@@ -76,13 +82,14 @@ def timeline(conn: Connection, incident: Incident, most: int = MOST) -> Timeline
     """Return what happened in an incident and in those that were merged into it."""
     whole = [incident.id, *records.parts_of(conn, incident.id)]
     story, alerts, unread = _of_runs(conn, whole), _alerts(incident), 0
+    here = {alert.fingerprint: titled(alert) for alert in incident.alerts}
     for id in whole:
-        about = "" if id == incident.id else f"{id} "
+        about = "" if id == incident.id else f"{id}: "
         own, more = _newest(conn, incidents.chain(id), most, without=_MOVED)
         moves, more_moves = _newest(conn, incidents.chain(id), most, kinds=_MOVED)
         said, every = records.messages_of(conn, id, MOST_MESSAGES)
         story += [_own(entry, about) for entry in own] + [_message(one) for one in said]
-        alerts += [_moved(entry, about) for entry in moves]
+        alerts += [_moved(entry, about, here) for entry in moves]
         unread += more + more_moves + every - len(said)
     kept = _fit(story, alerts, most)
     return Timeline(tuple(kept), unread + len(story) + len(alerts) - len(kept))
@@ -121,7 +128,8 @@ def _ends(moments: list[Moment], most: int) -> list[Moment]:
 
 
 def _in_order(moments: list[Moment]) -> list[Moment]:
-    return sorted(moments, key=lambda moment: moment.at)
+    """Return moments by time; those of one millisecond in the order in which they were written down."""
+    return sorted(moments, key=lambda moment: (moment.at, moment.entry))
 
 
 class _Told(dict[str, Any]):
@@ -143,15 +151,21 @@ def _own_words(kind: str, body: Mapping[str, Any]) -> str:
     return ": ".join(filter(None, (kind.partition(".")[2].replace("_", " "), str(body.get("reason") or ""))))
 
 
-def _moved(entry: Entry, about: str) -> Moment:
+def _moved(entry: Entry, about: str, here: Mapping[str, str]) -> Moment:
     body = entry.body
     way = "joined" if entry.kind == "incident.joined" else f"left{_to(body)}"
-    words = f"{of_alert(str(body.get('alert') or 'alert'), body.get('service'))} {way}: {body.get('reason') or '–'}"
-    return _entry(entry, "alert", f"{about}{words}")
+    what = here.get(str(body.get("fingerprint"))) or of_alert(str(body.get("alert") or "alert"), body.get("service"))
+    return _entry(entry, "alert", f"{about}{what} {way}{_reason(body)}")
 
 
 def _to(body: Mapping[str, Any]) -> str:
     return f" for {body['to']}" if body.get("to") else ""
+
+
+def _reason(body: Mapping[str, Any]) -> str:
+    """Return why an alert moved; where it went to is said already, and the reason for that stands there."""
+    reason = str(body.get("reason") or "")
+    return f": {reason}" if reason and reason != f"it belongs to {body.get('to')}" else ""
 
 
 def _entry(entry: Entry, kind: Kind, words: str) -> Moment:

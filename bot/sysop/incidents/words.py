@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
 from sysop.inventory import Inventory
-from sysop.model import Actor, Alert
+from sysop.model import Actor, Alert, Incident
 
+_PLACES: Final = (
+    *("pod", "deployment", "statefulset", "daemonset", "service_name", "destination_service", "app", "container"),
+    *("node", "host", "hostname", "instance", "namespace", "cluster"),
+)
+"""Labels that say where an alert is that names no service, from near to far."""
 _SECOND, _MINUTE, _HOUR, _DAY = 1000, 60_000, 3_600_000, 86_400_000
 _UNITS: Final = ((_DAY, "d", _HOUR, "h"), (_HOUR, "h", _MINUTE, "min"), (_MINUTE, "min", _SECOND, "s"))
 
@@ -46,8 +51,19 @@ def of_alert(name: str, service: str | None) -> str:
 
 
 def titled(alert: Alert) -> str:
-    """Return an alert in short."""
-    return of_alert(alert.name, alert.service)
+    """Return an alert in short: its rule, and where it is."""
+    return of_alert(alert.name, place(alert))
+
+
+def place(alert: Alert) -> str | None:
+    """Return the service that an alert names, else where it is otherwise, None where it says nothing of that."""
+    return alert.service or next(filter(None, map(alert.labels.get, _PLACES)), None)
+
+
+def origins_of(incident: Incident) -> list[Mapping[str, Any]]:
+    """Return the probable origins that are among its alerts still: a person may have put one elsewhere."""
+    here = {f"{alert.source}/{alert.fingerprint}@{alert.starts_at}" for alert in incident.alerts}
+    return [origin for origin in incident.origins if origin.get("alert") in here]
 
 
 def person(actor: str) -> str | None:

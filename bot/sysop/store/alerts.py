@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,19 +32,13 @@ class Placed:
     pinned_by: str | None
     silence: str | None
     received_at: int
+    end_implied: bool = False
+    """Whether no more than an ending tells of its end: what its own source says of it counts for more."""
 
     @property
     def key(self) -> Key:
         """Return what tells this occurrence from every other one."""
         return key_of(self.alert)
-
-
-@dataclass(frozen=True, slots=True)
-class Spot:
-    """Which incident an alert is in, and whether a person put it there: all that most decisions need."""
-
-    incident: str | None
-    by_hand: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +82,11 @@ def find(conn: Connection, keys: Iterable[Key]) -> dict[Key, Placed]:
     return found
 
 
-def add(tx: Tx, alerts: Sequence[Alert], silences: Mapping[Key, str]) -> None:
-    """Insert occurrences that wait to be placed; `silences` names the silence of each that falls under one."""
+def add(tx: Tx, alerts: Sequence[Alert], silences: Mapping[Key, str], implied: Container[Key] = ()) -> None:
+    """Insert occurrences that wait to be placed; `silences` names the silence of each that falls under one.
+
+    `implied` are those whose end is an ending's word.
+    """
     now = tx.now()
     rows = [
         {
@@ -103,6 +100,7 @@ def add(tx: Tx, alerts: Sequence[Alert], silences: Mapping[Key, str]) -> None:
             "reason": silenced_by(silences.get(key_of(alert))),
             "received_at": now,
             "silence": silences.get(key_of(alert)),
+            "end_implied": key_of(alert) in implied,
         }
         for alert in alerts
     ]
@@ -115,9 +113,9 @@ def silenced_by(silence: str | None) -> str:
     return f"silence {silence} covers it" if silence else ""
 
 
-def end(tx: Tx, alert: Alert) -> None:
-    """Store when an occurrence ended."""
-    tx.conn.execute(update(t.alert).where(_is(key_of(alert))).values(ends_at=alert.ends_at))
+def end(tx: Tx, alert: Alert, *, implied: bool = False) -> None:
+    """Store when an occurrence ended, and whether that is no more than an ending's word."""
+    tx.conn.execute(update(t.alert).where(_is(key_of(alert))).values(ends_at=alert.ends_at, end_implied=implied))
 
 
 def place(tx: Tx, key: Key, incident: str | None, reason: str, why: Sequence[Mapping[str, Any]], round: int) -> None:
@@ -156,16 +154,6 @@ def place_all(tx: Tx, puts: Iterable[Put], round: int) -> None:
         tx.conn.execute(_PLACE, rows)
 
 
-def spots(conn: Connection, keys: Iterable[Key]) -> dict[Key, Spot]:
-    """Return where these occurrences are, without reading what they say."""
-    columns = (t.alert.c.source, t.alert.c.fingerprint, t.alert.c.starts_at, t.alert.c.incident, t.alert.c.pinned_by)
-    found: dict[Key, Spot] = {}
-    for piece in pieces(list(keys)):
-        for row in conn.execute(select(*columns).where(among(piece))):
-            found[(row.source, row.fingerprint, row.starts_at)] = Spot(row.incident, row.pinned_by is not None)
-    return found
-
-
 def digest(conn: Connection, incident: str) -> Digest:
     """Return what the alerts of an incident come to, however many there are."""
     service, severity = t.alert.c.labels["service"].as_string(), t.alert.c.labels["severity"].as_string()
@@ -192,10 +180,10 @@ def explain(tx: Tx, key: Key, reason: str, why: Sequence[Mapping[str, Any]]) -> 
 
 
 def pin(tx: Tx, keys: Iterable[Key], incident: str, by: str, reason: str) -> None:
-    """Put occurrences into an incident because a person says so; correlation moves them no more."""
+    """Put occurrences into an incident because a person says so: neither correlation nor a silence holds them now."""
     for piece in pieces(list(keys)):
         mine = update(t.alert).where(among(piece))
-        tx.conn.execute(mine.values(incident=incident, pinned_by=by, reason=reason, placed=tx.now()))
+        tx.conn.execute(mine.values(incident=incident, pinned_by=by, reason=reason, placed=tx.now(), silence=None))
 
 
 def keep(tx: Tx, keys: Iterable[Key], by: str) -> None:
@@ -203,6 +191,25 @@ def keep(tx: Tx, keys: Iterable[Key], by: str) -> None:
     for piece in pieces(list(keys)):
         mine = among(piece) & t.alert.c.pinned_by.is_(None)
         tx.conn.execute(update(t.alert).where(mine).values(pinned_by=by))
+
+
+def free(tx: Tx, key: Key) -> None:
+    """Leave it to correlation again where an occurrence belongs: it waits to be placed, where it is."""
+    tx.conn.execute(update(t.alert).where(_is(key)).values(pinned_by=None, placed=None))
+
+
+def stay(tx: Tx, keys: Iterable[Key], round: int) -> None:
+    """Note that occurrences which waited were placed where they are."""
+    for piece in pieces(sorted(keys)):
+        tx.conn.execute(update(t.alert).where(among(piece)).values(placed=round))
+
+
+def hush(tx: Tx, silences: Mapping[Key, str]) -> None:
+    """Put occurrences that are in no incident under the silences that cover them; they wait until those end."""
+    for silence in sorted(set(silences.values())):
+        for piece in pieces([key for key, covers in sorted(silences.items()) if covers == silence]):
+            quiet: dict[str, Any] = {"silence": silence, "reason": silenced_by(silence), "why": [], "placed": None}
+            tx.conn.execute(update(t.alert).where(among(piece)).values(**quiet))
 
 
 def waiting(conn: Connection, limit: int) -> list[Placed]:
@@ -287,6 +294,7 @@ def _placed(row: Row[Any]) -> Placed:
         pinned_by=row.pinned_by,
         silence=row.silence,
         received_at=row.received_at,
+        end_implied=row.end_implied,
     )
 
 

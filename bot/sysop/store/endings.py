@@ -1,6 +1,7 @@
 """Endings as rows: word that an alert ended, from sources that do not say which occurrence of it did.
 
-They are kept, so that an occurrence that comes later than the word of its end has ended all the same.
+They are kept, so that an occurrence that comes later than the word of its end has ended all the same. What a source
+says of one occurrence counts for more, whichever came first.
 """
 
 from __future__ import annotations
@@ -24,7 +25,10 @@ Named = tuple[str, str]
 
 
 def add(tx: Tx, endings: Sequence[Alert]) -> list[Alert]:
-    """Store endings, and return the stored occurrences that they end, each as it has ended by now."""
+    """Store endings, and return the stored occurrences that they end, each as it has ended by now.
+
+    None whose end its source has told by itself.
+    """
     if not endings:
         return []
     wanted = {_row(ending) for ending in endings}
@@ -38,18 +42,18 @@ def add(tx: Tx, endings: Sequence[Alert]) -> list[Alert]:
 
 
 def applied(conn: Connection, alerts: Mapping[Key, Alert]) -> dict[Key, Alert]:
-    """Return the occurrences, those that fire with the end that was told before they came."""
+    """Return those of the occurrences that fire and whose end was told before they came, with that end."""
     firing = {(alert.source, alert.fingerprint) for alert in alerts.values() if alert.firing}
     told: dict[Named, list[tuple[int, int]]] = {}
     if firing:
         for row in conn.execute(select(*_COLUMNS).where(_named_so(firing))):
             told.setdefault((row.source, row.fingerprint), []).append((row.starts_at, row.ends_at))
-    return {key: _with_end(alert, told) for key, alert in alerts.items()} if told else dict(alerts)
+    ends = {key: _end(alert, told.get((alert.source, alert.fingerprint), ())) for key, alert in alerts.items()}
+    return {key: replace(alerts[key], ends_at=end) for key, end in ends.items() if end is not None}
 
 
-def _with_end(alert: Alert, told: Mapping[Named, Iterable[tuple[int, int]]]) -> Alert:
-    ends = [end for start, end in told.get((alert.source, alert.fingerprint), ()) if start >= alert.starts_at]
-    return replace(alert, ends_at=min(ends)) if ends and alert.firing else alert
+def _end(alert: Alert, told: Iterable[tuple[int, int]]) -> int | None:
+    return min((end for start, end in told if start >= alert.starts_at), default=None) if alert.firing else None
 
 
 def _ended(conn: Connection, endings: Iterable[Alert]) -> list[Alert]:
@@ -61,7 +65,7 @@ def _ended(conn: Connection, endings: Iterable[Alert]) -> list[Alert]:
             t.alert.c.source == ending.source,
             t.alert.c.fingerprint == ending.fingerprint,
             t.alert.c.starts_at <= ending.starts_at,
-            or_(t.alert.c.ends_at.is_(None), t.alert.c.ends_at > ending.ends_at),
+            or_(t.alert.c.ends_at.is_(None), t.alert.c.end_implied & (t.alert.c.ends_at > ending.ends_at)),
         )
         for row in conn.execute(select(t.alert.c.starts_at).where(fits)):
             ended = replace(ending, starts_at=row.starts_at, ending=False)

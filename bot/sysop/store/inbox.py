@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -59,21 +60,34 @@ def put_all(tx: Tx, letters: Sequence[Letter]) -> list[bool]:
     """Store several deliveries as `put` does one after another."""
     if tx.postgres and _distinct(letters):
         return _put_distinct(tx, letters)
-    now = tx.now()
+    now, places = tx.now(), _places(letters)
     unseen = approvals.first_deliveries(tx, [_ledger(one) for one in letters if one.signature is not None], now)
     rows: dict[str, dict[str, Any]] = {}
     first: list[Letter] = []
-    for letter in letters:
+    for letter, place in zip(letters, places, strict=True):
         if letter.signature is not None and _ledger(letter) not in unseen:
             continue
         unseen.discard(_ledger(letter))  # the next one with this signature is a copy
         if letter.key not in rows:
             first.append(letter)
             values = {"key": letter.key, "kind": letter.kind, "lane": letter.lane, "body": _clean(letter.body)}
-            rows[letter.key] = {**values, "state": "waiting", "not_before": now, "received_at": now}
+            rows[letter.key] = {**values, "state": "waiting", "not_before": now, "received_at": now + place}
     fresh = insert_all_new(tx, t.inbox, [rows[key] for key in sorted(rows)])
     stored = {id(letter) for letter in first if letter.key in fresh}
     return [id(letter) in stored for letter in letters]
+
+
+def _places(letters: Sequence[Letter]) -> list[int]:
+    """Return how many of the same lane come before each: so many milliseconds later it counts as received.
+
+    What is written down together would have one time, and whatever came first could be worked on last.
+    """
+    before: Counter[str] = Counter()
+    found = []
+    for letter in letters:
+        found.append(before[letter.lane])
+        before[letter.lane] += bool(letter.lane)
+    return found
 
 
 def _distinct(letters: Sequence[Letter]) -> bool:
@@ -84,7 +98,7 @@ def _distinct(letters: Sequence[Letter]) -> bool:
 _PUT_DISTINCT = text("""
     WITH given AS (
         SELECT * FROM json_to_recordset(CAST(:given AS json))
-        AS given (ledger text, key text, kind text, lane text, body json)
+        AS given (ledger text, key text, kind text, lane text, place integer, body json)
     ), clock AS (
         SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS now
     ), unseen AS (
@@ -93,7 +107,7 @@ _PUT_DISTINCT = text("""
         ON CONFLICT DO NOTHING RETURNING key
     )
     INSERT INTO inbox (key, kind, lane, body, state, not_before, received_at)
-    SELECT key, kind, lane, body, 'waiting', now, now FROM given, clock
+    SELECT key, kind, lane, body, 'waiting', now, now + place FROM given, clock
     WHERE ledger IS NULL OR ledger IN (SELECT key FROM unseen) ORDER BY key
     ON CONFLICT DO NOTHING RETURNING key
 """)
@@ -110,9 +124,10 @@ def _put_distinct(tx: Tx, letters: Sequence[Letter]) -> list[bool]:
             "key": letter.key,
             "kind": letter.kind,
             "lane": letter.lane,
+            "place": place,
             "body": _clean(letter.body),
         }
-        for letter in letters
+        for letter, place in zip(letters, _places(letters), strict=True)
     ]
     fresh = set(tx.conn.scalars(_PUT_DISTINCT, {"given": json.dumps(given)}))
     return [letter.key in fresh for letter in letters]

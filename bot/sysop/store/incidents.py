@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, exists, insert, select, text, update
+from sqlalchemy import Connection, Row, exists, func, insert, select, text, update
 
 from sysop.errors import NoSuch
 from sysop.model import Incident, IncidentState
@@ -14,6 +15,15 @@ from sysop.store import tables as t
 from sysop.store.writer import Tx
 
 _PLACING = 0x5359_0001
+
+
+@dataclass(frozen=True, slots=True)
+class Brief:
+    """An incident without its alerts, and how many there are and fire."""
+
+    incident: Incident
+    alerts: int = 0
+    firing: int = 0
 
 
 def chain(incident: str) -> str:
@@ -41,12 +51,46 @@ def find(conn: Connection, incident: str) -> Incident | None:
     return _incident(conn, row) if row else None
 
 
+def head(conn: Connection, incident: str) -> Incident:
+    """Return an incident without its alerts. Raises NoSuch for an unknown id."""
+    found = heads(conn, [incident]).get(incident)
+    if found is None:
+        raise NoSuch("incident", incident)
+    return found
+
+
+def standing(conn: Connection, incident: str) -> str:
+    """Return the incident that this one is part of by now, itself where it is part of none."""
+    found = head(conn, incident)
+    while found.merged_into is not None:
+        found = head(conn, found.merged_into)
+    return found.id
+
+
+def open_heads(conn: Connection) -> list[Incident]:
+    """Return every incident that is not resolved, oldest first, without their alerts."""
+    live = t.incident.c.state != IncidentState.RESOLVED
+    rows = conn.execute(select(t.incident).where(live).order_by(t.incident.c.opened_at, t.incident.c.id))
+    return [_assemble(row, ()) for row in rows]
+
+
+def briefs(conn: Connection, limit: int) -> tuple[list[Brief], int]:
+    """Return the newest of the incidents that are not resolved, and how many there are in all."""
+    every = open_heads(conn)
+    newest = every[: -limit - 1 : -1]
+    mine = t.alert.c.incident.in_([one.id for one in newest])
+    fires = func.count().filter(t.alert.c.ends_at.is_(None))
+    query = select(t.alert.c.incident, func.count(), fires).where(mine).group_by(t.alert.c.incident)
+    counts = {row[0]: (row[1], row[2]) for row in conn.execute(query)} if newest else {}
+    return [Brief(one, *counts.get(one.id, ())) for one in newest], len(every)
+
+
 def listed(conn: Connection, *, open_only: bool = False, limit: int = 50) -> list[Incident]:
     """Return incidents, newest first, for showing; what decides uses `unresolved`."""
-    query = select(t.incident).order_by(t.incident.c.opened_at.desc()).limit(limit)
+    query = select(t.incident).order_by(t.incident.c.opened_at.desc(), t.incident.c.id).limit(limit)
     if open_only:
         query = query.where(t.incident.c.state != IncidentState.RESOLVED)
-    return [_incident(conn, row) for row in conn.execute(query)]
+    return _whole(conn, conn.execute(query).all())
 
 
 def unresolved(conn: Connection) -> list[Incident]:
@@ -94,9 +138,10 @@ def change(tx: Tx, incident: str, **values: Any) -> None:
 
 
 def authors(conn: Connection, incident: str, place: str) -> list[str]:
-    """Return who asked, with words of their own or of others, for an incident to be looked into."""
+    """Return whose words an incident quotes, and who asked with words of their own for it to be looked into."""
+    quoted = conn.scalar(select(t.incident.c.quoted).where(t.incident.c.id == incident)) or []
     mine = (t.run.c.incident == incident) & (t.run.c.place == place) & (t.run.c.text != "")
-    return [who for some in conn.scalars(select(t.run.c.requesters).where(mine)) for who in some]
+    return [*quoted, *(who for some in conn.scalars(select(t.run.c.requesters).where(mine)) for who in some)]
 
 
 def give_run(tx: Tx, incident: str, run: str) -> bool:
@@ -126,6 +171,7 @@ def _assemble(row: Row[Any], members: Sequence[alerts.Placed]) -> Incident:
         acknowledged_by=row.acknowledged_by,
         acknowledged_at=row.acknowledged_at,
         merged_into=row.merged_into,
+        of_alerts=row.of_alerts,
         origins=tuple(row.origins),
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
@@ -14,6 +14,7 @@ from sysop.store import tables as t
 
 MOST = 10_000
 MOST_SIGHTINGS = 100_000
+MOST_FIRED = 20_000
 MOST_CALLS = 200
 PIECE = 500
 T = TypeVar("T")
@@ -21,6 +22,7 @@ T = TypeVar("T")
 _LABELS: Any = type_coerce(t.alert.c.labels, JSON)
 _NAME = func.coalesce(_LABELS["alertname"].as_string(), "alert")
 _SERVICE = func.coalesce(_LABELS["service"].as_string(), "")
+_ENVIRONMENT = func.coalesce(_LABELS["environment"].as_string(), "")
 _ORIGINS: Any = type_coerce(t.incident.c.origins, JSON)
 
 
@@ -34,6 +36,17 @@ class Past:
     opened_at: int
     mitigated_at: int | None
     origin: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Fired:
+    """An alert of an incident that is over. `service` and `environment` are empty where its labels name none."""
+
+    name: str
+    service: str
+    environment: str
+    starts_at: int
+    over_at: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +69,10 @@ class Helped:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """How long an incident took, in milliseconds since the epoch.
+    """How long an incident took, in milliseconds since the epoch, with all that was merged into it.
 
-    `acknowledged_at` is when somebody first did, `mitigated_at` when the last of its alerts ended.
+    `began_at` is when the first of them was opened, `acknowledged_at` when somebody first looked after one of them,
+    `mitigated_at` when the last of its alerts ended.
     """
 
     id: str
@@ -69,7 +83,17 @@ class Span:
     acknowledged_at: int | None
     mitigated_at: int | None
     resolved_at: int | None
+    began_at: int
     alerts: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """An incident that was merged into another."""
+
+    id: str
+    opened_at: int
+    acknowledged_at: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,11 +118,26 @@ def before(conn: Connection, incident: str, opened_at: int, limit: int = MOST) -
     ]
 
 
-def sightings(conn: Connection, names: Sequence[str], since: int) -> list[tuple[str, str, str]]:
-    """Return (incident, alert name, service) once each, for alerts of these names that started at a time or later."""
+def sightings(
+    conn: Connection, names: Sequence[str], since: int, limit: int = MOST_SIGHTINGS
+) -> list[tuple[str, str, str]]:
+    """Return (incident, alert name, service) once each, the newest first, for alerts of these names since a time."""
     mine = t.alert.c.incident.is_not(None) & (t.alert.c.starts_at >= since) & _NAME.in_(names)
-    rows = select(t.alert.c.incident, _NAME, _SERVICE).where(mine).distinct()
-    return [(row[0], row[1], row[2]) for row in conn.execute(rows.limit(MOST_SIGHTINGS))]
+    name, service = _NAME.label("name"), _SERVICE.label("service")
+    newest = func.max(t.alert.c.starts_at).label("newest")
+    rows = select(t.alert.c.incident, name, service, newest).where(mine).group_by(t.alert.c.incident, name, service)
+    found = conn.execute(rows.order_by(newest.desc(), t.alert.c.incident, name, service).limit(limit))
+    return [(row[0], row[1], row[2]) for row in found]
+
+
+def firings(conn: Connection, since: int, until: int, limit: int = MOST_FIRED) -> list[Fired]:
+    """Return the newest alerts that started at a time or later, of incidents that were over before another time."""
+    a, over_at = t.alert.c, t.incident.c.resolved_at
+    mine = (a.starts_at >= since) & (over_at < until)
+    rows = select(_NAME, _SERVICE, _ENVIRONMENT, a.starts_at, over_at)
+    rows = rows.join_from(t.alert, t.incident, a.incident == t.incident.c.id).where(mine)
+    newest = rows.order_by(a.starts_at.desc(), a.fingerprint, a.source).limit(limit)
+    return [Fired(*row) for row in conn.execute(newest)]
 
 
 def widths(conn: Connection, chosen: Sequence[str]) -> dict[str, int]:
@@ -127,8 +166,8 @@ def helped(conn: Connection, chosen: Sequence[str]) -> dict[str, list[Helped]]:
 
 
 def held_between(conn: Connection, since: int, until: int) -> int:
-    """Count the alerts that started in a time and were held back."""
-    mine = t.alert.c.incident.is_(None) & t.alert.c.placed.is_not(None)
+    """Count the alerts that started in a time and were held back; silenced ones are no such."""
+    mine = t.alert.c.incident.is_(None) & t.alert.c.placed.is_not(None) & t.alert.c.silence.is_(None)
     mine = mine & (t.alert.c.starts_at >= since) & (t.alert.c.starts_at <= until)
     return conn.scalar(select(func.count()).select_from(t.alert).where(mine)) or 0
 
@@ -167,6 +206,7 @@ def spans(conn: Connection, since: int, until: int, limit: int = MOST) -> tuple[
             acknowledged_at=row.acknowledged_at,
             mitigated_at=row.mitigated_at,
             resolved_at=row.resolved_at,
+            began_at=row.opened_at,
         )
         for row in reversed(rows)
     ]
@@ -175,11 +215,41 @@ def spans(conn: Connection, since: int, until: int, limit: int = MOST) -> tuple[
 
 def _counted(conn: Connection, found: Sequence[Span]) -> list[Span]:
     sizes = _sizes(conn, [one.id for one in found])
-    first = _first_acknowledged(conn, [one.id for one in found if one.acknowledged_at is not None])
-    return [
-        replace(one, alerts=sizes.get(one.id, 0), acknowledged_at=first.get(one.id, one.acknowledged_at))
-        for one in found
-    ]
+    parts = _parts(conn, [one.id for one in found])
+    every: list[Span | _Part] = [*found, *(part for some in parts.values() for part in some)]
+    first = _first_acknowledged(conn, [one.id for one in every if one.acknowledged_at is not None])
+    return [_with_parts(one, parts.get(one.id, ()), sizes.get(one.id, 0), first) for one in found]
+
+
+def _with_parts(one: Span, parts: Sequence[_Part], alerts: int, first: Mapping[str, int]) -> Span:
+    every: list[Span | _Part] = [one, *parts]
+    looked = [first.get(each.id, each.acknowledged_at) for each in every]
+    return replace(
+        one,
+        alerts=alerts,
+        began_at=min([one.opened_at, *(part.opened_at for part in parts)]),
+        acknowledged_at=min((at for at in looked if at is not None), default=None),
+    )
+
+
+def _parts(conn: Connection, chosen: Sequence[str]) -> dict[str, list[_Part]]:
+    """Return what was merged into each of these incidents, also by way of another."""
+    c = t.incident.c
+    found: dict[str, list[_Part]] = {}
+    whole = {id: id for id in chosen}
+    level = list(chosen)
+    while level:
+        below: list[str] = []
+        for piece in _pieces(level):
+            rows = select(c.id, c.merged_into, c.opened_at, c.acknowledged_at).where(c.merged_into.in_(piece))
+            for row in conn.execute(rows):
+                if row.id not in whole:
+                    whole[row.id] = whole[row.merged_into]
+                    part = _Part(row.id, row.opened_at, row.acknowledged_at)
+                    found.setdefault(whole[row.id], []).append(part)
+                    below.append(row.id)
+        level = below
+    return found
 
 
 def _sizes(conn: Connection, chosen: Sequence[str]) -> dict[str, int]:

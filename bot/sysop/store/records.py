@@ -73,9 +73,15 @@ def messages_of(conn: Connection, incident: str, limit: int) -> tuple[list[Turn]
 
 
 def parts_of(conn: Connection, incident: str) -> list[str]:
-    """Return the incidents that were merged into one, the earliest first."""
-    mine = select(t.incident.c.id).where(t.incident.c.merged_into == incident)
-    return list(conn.scalars(mine.order_by(t.incident.c.opened_at, t.incident.c.id).limit(MOST_PARTS)))
+    """Return the incidents that were merged into one, also by way of another, the earliest first."""
+    c = t.incident.c
+    opened: dict[str, int] = {}
+    level = [incident]
+    while level and len(opened) < MOST_PARTS:
+        rows = conn.execute(select(c.id, c.opened_at).where(c.merged_into.in_(level)).limit(MOST_PARTS)).all()
+        level = [row.id for row in rows if row.id not in opened and row.id != incident]
+        opened.update((row.id, row.opened_at) for row in rows if row.id in level)
+    return sorted(opened, key=lambda id: (opened[id], id))[:MOST_PARTS]
 
 
 def runs_of(conn: Connection, incidents: Sequence[str]) -> list[Run]:

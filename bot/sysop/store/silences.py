@@ -8,12 +8,12 @@ from functools import lru_cache
 from typing import Any
 
 import re2
-from sqlalchemy import Connection, Row, case, func, insert, literal, select, update
+from sqlalchemy import Connection, Row, func, insert, literal, select, update
 
 from sysop.errors import NoSuch
 from sysop.model import Alert, EffectState
 from sysop.store import tables as t
-from sysop.store.alerts import Key, alert_of, among, key_of, pieces, silenced_by
+from sysop.store.alerts import Key, alert_of, hush, key_of
 from sysop.store.writer import Tx
 
 OPERATORS = ("=", "!=", "=~", "!~")
@@ -138,9 +138,10 @@ def covered(conn: Connection, silences: Iterable[str]) -> dict[str, int]:
 
 def over(conn: Connection) -> list[str]:
     """Return the silences that hold no more and still cover an alert that fires."""
-    ended = (t.silence.c.ends_at <= Tx(conn).now()) & t.alert.c.ends_at.is_(None)
-    joined = t.silence.join(t.alert, t.alert.c.silence == t.silence.c.id)
-    return list(conn.scalars(select(t.silence.c.id).select_from(joined).where(ended).distinct()))
+    still = t.alert.c.silence.is_not(None) & t.alert.c.ends_at.is_(None)  # few: what has ended stays covered for good
+    covering = select(t.alert.c.silence).where(still).distinct()
+    ended = (t.silence.c.ends_at <= Tx(conn).now()) & t.silence.c.id.in_(covering)
+    return list(conn.scalars(select(t.silence.c.id).where(ended).order_by(t.silence.c.id)))
 
 
 def left_behind(conn: Connection, call: str, limit: int) -> list[Silence]:
@@ -161,13 +162,8 @@ def release(tx: Tx, silence: str) -> int:
     mine = (t.alert.c.silence == silence) & t.alert.c.ends_at.is_(None)
     firing = [alert_of(row) for row in tx.conn.execute(select(t.alert).where(mine))]
     others = covering(tx, firing)
-    for other in sorted(set(others.values())):
-        for piece in pieces([key for key, covers in others.items() if covers == other]):
-            again = update(t.alert).where(among(piece))
-            tx.conn.execute(again.values(silence=other, reason=silenced_by(other)))
-    placed = t.alert.c.incident.is_not(None)  # by a person; its reason is theirs
-    reason = case((placed, t.alert.c.reason), else_="")
-    tx.conn.execute(update(t.alert).where(mine).values(silence=None, reason=reason))
+    hush(tx, others)
+    tx.conn.execute(update(t.alert).where(mine).values(silence=None, reason=""))
     return len(firing) - len(others)
 
 

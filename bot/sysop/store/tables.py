@@ -19,6 +19,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    false,
     text,
 )
 from sqlalchemy.engine import Dialect
@@ -77,10 +78,13 @@ incident = Table(
     Column("acknowledged_by", Text),
     Column("acknowledged_at", BigInteger),
     Column("merged_into", Text),
+    Column("of_alerts", Boolean, nullable=False, server_default=false()),
     Column("origins", Facts, nullable=False, server_default="[]"),
+    Column("quoted", JSON, nullable=False, server_default="[]"),
     Index("ix_incident_state", "state"),
 )
 
+_SILENCED = text("silence IS NOT NULL AND ends_at IS NULL")
 alert = Table(
     "alert",
     metadata,
@@ -98,6 +102,7 @@ alert = Table(
     Column("placed", BigInteger),
     Column("pinned_by", Text),
     Column("silence", Text, ForeignKey("silence.id")),
+    Column("end_implied", Boolean, nullable=False, server_default=false()),
     Index("ix_alert_incident", "incident"),
     Index("ix_alert_placed", "placed"),
     Index(
@@ -106,7 +111,14 @@ alert = Table(
         sqlite_where=text("silence IS NOT NULL"),
         postgresql_where=text("silence IS NOT NULL"),
     ),
+    Index("ix_alert_silenced", "silence", sqlite_where=_SILENCED, postgresql_where=_SILENCED),
     Index("ix_alert_starts_at", "starts_at"),
+    Index(
+        "ix_alert_watch",
+        "source",
+        sqlite_where=text("source = 'watch' AND ends_at IS NULL"),
+        postgresql_where=text("source = 'watch' AND ends_at IS NULL"),
+    ),
 )
 
 ending = Table(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 LARGEST = 1e300
 """Beyond it differences have no finite value; such a sample counts as missing."""
@@ -39,8 +40,15 @@ class Judgement:
         return self.band is not None
 
 
-Judge = Callable[[Sequence[float], int], Judgement]
-"""Judges the sample at a place by those before it. A missing sample is NaN; nothing after the place is looked at."""
+class Judge(Protocol):
+    """Judges the sample at a place by those before it. A missing sample is NaN; nothing after the place is looked at.
+
+    `slot` is the time of the sample, in steps since the epoch, for what goes by the clock.
+    """
+
+    def __call__(self, values: Sequence[float], place: int, slot: int = 0, /) -> Judgement:
+        """Return the answer."""
+        ...
 
 
 def usable(values: Sequence[float]) -> list[float]:

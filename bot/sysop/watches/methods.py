@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC
+from zoneinfo import ZoneInfo
 
 from sysop.sections import MetricWatchSettings
 from sysop.watches import shift
@@ -54,19 +56,20 @@ class Methods:
         strict = STRICTNESS[watch.sensitivity]
         outlier = Outlier(outlier_samples, strict.limit, watch.least_change, lasts)
         judges["outlier"] = outlier, outlier_samples + lasts
-        earlier = Seasonal(period, watch.periods, strict.limit, watch.least_change)
+        zone = UTC if watch.timezone == "UTC" else ZoneInfo(watch.timezone)
+        earlier = Seasonal(period, watch.periods, strict.limit, watch.least_change, zone, every)
         judges["seasonal"] = earlier, earlier.history
         judges["shift"] = shift.Shift(strict.chance_below, strict.size, watch.least_change), shift.WINDOW
         wanted = [judges[name] for name in dict.fromkeys(watch.methods)]
         rule = Rule(lasts, calm, max(GONE_S // every, calm, 1))
         return cls(tuple(judge for judge, _ in wanted), watch.direction, rule, max(n for _, n in wanted))
 
-    def judge(self, values: Sequence[float], place: int) -> Judgement:
+    def judge(self, values: Sequence[float], place: int, slot: int = 0) -> Judgement:
         """Return what the method says that sees the largest departure in the watched direction.
 
         Where none could judge, it is the answer of the first.
         """
-        said = [judge(values, place) for judge in self.judges]
+        said = [judge(values, place, slot) for judge in self.judges]
         judged = [one for one in said if one.judged]
         return max(judged, key=self.departure) if judged else said[0]
 

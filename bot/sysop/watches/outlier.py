@@ -25,7 +25,7 @@ class Outlier:
     least: float = 0.0
     gap: int = 0
 
-    def __call__(self, values: Sequence[float], place: int) -> Judgement:
+    def __call__(self, values: Sequence[float], place: int, _slot: int = 0) -> Judgement:
         """Judge the sample at a place."""
         value = values[place]
         if not -LARGEST <= value <= LARGEST:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
 
 from sysop.watches.judgement import LARGEST, Judgement, band_judgement, not_judged, usable
 from sysop.watches.spread import median, sigma
@@ -28,23 +29,27 @@ class Seasonal:
     the Cloud Via Statistical Learning" (2017). At each time the median of the periods is expected; how far they lie
     from it around that time is the spread, in which a steep part of the day counts for nothing, since it is the same
     every day. One strange day among several changes neither. Few periods widen the band: their median may be off.
+    The same time is that of the clocks of `zone`, which may change; samples are `step` seconds apart.
     """
 
     period: int
     periods: int
     limit: float
     least: float = 0.0
+    zone: tzinfo = UTC
+    step: int = 60
 
     @property
     def history(self) -> int:
         """Return how many samples before one are looked at."""
-        return self.period * self.periods + AROUND
+        return self.period * self.periods + AROUND + (0 if self.zone is UTC else 3600 // self.step)
 
-    def __call__(self, values: Sequence[float], place: int) -> Judgement:
+    def __call__(self, values: Sequence[float], place: int, slot: int = 0) -> Judgement:
         """Judge the sample at a place."""
         if not -LARGEST <= values[place] <= LARGEST:
             return not_judged("seasonal", place, "there is no sample")
-        times = {shift: self._at(values, place, shift) for shift in range(-AROUND, AROUND + 1)}
+        earlier = self._earlier(place, slot)
+        times = {shift: _at(values, place, earlier, shift) for shift in range(-AROUND, AROUND + 1)}
         most = max(len(times[shift]) for shift in range(-NEAR, NEAR + 1))
         if most < MIN_PERIODS:
             reason = f"not enough history: {most} periods have samples at this time, {MIN_PERIODS} are needed"
@@ -55,7 +60,20 @@ class Seasonal:
         spread = sigma(apart, middle) * math.sqrt((1 + _MEDIAN_TO_MEAN / most) * most / (most - 1))
         return band_judgement("seasonal", values[place], place, middle, spread, self.limit, self.least)
 
-    def _at(self, values: Sequence[float], place: int, shift: int) -> list[float]:
-        """Return the samples of earlier periods, none of them later than the one to judge."""
-        places = (place + shift - back * self.period for back in range(1, self.periods + 1))
-        return usable([values[at] for at in places if 0 <= at < place])
+    def _earlier(self, place: int, slot: int) -> list[int]:
+        """Return where the clocks showed the same time in earlier periods."""
+        back = range(self.period, self.period * self.periods + 1, self.period)
+        if self.zone is UTC:
+            return [place - one for one in back]
+        now = self._ahead(slot)
+        return [place - one + round((now - self._ahead(slot - one)) / self.step) for one in back]
+
+    def _ahead(self, slot: int) -> float:
+        """Return by how many seconds the clocks were ahead of UTC."""
+        ahead = datetime.fromtimestamp(slot * self.step, self.zone).utcoffset()
+        return ahead.total_seconds() if ahead else 0.0
+
+
+def _at(values: Sequence[float], place: int, earlier: Sequence[int], shift: int) -> list[float]:
+    """Return the samples of earlier periods, none of them later than the one to judge."""
+    return usable([values[at + shift] for at in earlier if 0 <= at + shift < place])

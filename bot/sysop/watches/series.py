@@ -37,6 +37,10 @@ class Series:
         """Take samples that were read."""
         self.newest = max(self.newest, self.grid.put(points))
 
+    def adopt(self, alert: Alert) -> None:
+        """Take over a finding that another process has opened on this series."""
+        self.alert, self._track = alert, Track(opened=True)
+
     def walk(self, begin: int) -> Iterator[Seen]:
         """Judge every sample from a slot on, but none from before the finding that was open at first."""
         for slot in self.grid.slots(max(begin, self._from)):
@@ -44,7 +48,7 @@ class Series:
 
     def _one(self, slot: int) -> Seen:
         place = self.grid.place(slot)
-        judgement = self._methods.judge(self.grid.values, place)
+        judgement = self._methods.judge(self.grid.values, place, slot)
         departure = self._methods.departure(judgement) if judgement.judged else None
         since = slot - (place - judgement.since)
         self._track, change = step(self._track, slot, departure, since, self._methods.rule)

@@ -112,7 +112,7 @@ class Shift:
     size: float
     least: float = 0.0
 
-    def __call__(self, values: Sequence[float], place: int) -> Judgement:
+    def __call__(self, values: Sequence[float], place: int, _slot: int = 0) -> Judgement:
         """Judge the samples up to a place."""
         if not -LARGEST <= values[place] <= LARGEST:
             return not_judged("shift", place, "there is no sample")

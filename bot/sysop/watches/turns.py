@@ -1,4 +1,4 @@
-"""Watches take turns: each looks when it is due, and what it finds is handed in."""
+"""A watch takes its turn: it looks when it is due, and what it finds is handed in."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Take = Callable[[Iterable[Alert]], Awaitable[object]]
 """Takes alerts in, durable on return."""
 
 AT_ONCE = 8
-"""So many watches look at the same time: all of them are due when a minute begins."""
+"""So many watches of one source look at the same time: all of them are due when a minute begins."""
 
 log = logging.getLogger(__name__)
 
@@ -47,64 +47,77 @@ class Watch(Protocol):
         ...
 
 
-class Turns:
-    """Some watches by name. What is open is asked of the database each time; what could not be stored is kept."""
+class Turn:
+    """One watch, and what it found that could not be stored yet. What is open is asked of the database each time.
 
-    def __init__(self, watches: Mapping[str, Watch], firing: Firing, take: Take, clock: Callable[[], float]) -> None:
-        self._watches = watches
+    `places` are shared by the watches that ask the same source, so that not all of them ask at once.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        watch: Watch,
+        firing: Firing,
+        take: Take,
+        clock: Callable[[], float],
+        places: asyncio.Semaphore,
+    ) -> None:
+        self._name = name
+        self._watch = watch
         self._firing = firing
         self._take = take
         self._clock = clock
-        self._due: dict[str, float] = {}
+        self._places = places
+        self._due = 0.0
         self._unsent: list[Alert] = []
-        self._trouble: dict[str, str] = {}
-        self._places = asyncio.Semaphore(AT_ONCE)
+        self._trouble = ""
 
     async def tick(self) -> None:
-        """Let every watch look that is due, and hand in what was found."""
+        """Look, if the watch is due, and hand in what was found.
+
+        What is left of an earlier look goes first: which findings are open is only known once it is stored.
+        """
+        await self._hand_in()
         now = self._clock()
-        due = [name for name in self._watches if self._is_due(name, now)]
-        if not due and not self._unsent:
+        if not self._is_due(now):
             return
-        firing = await self._firing() if any(self._watches[name].judges(now) for name in due) else ()
-        for found in await asyncio.gather(*(self._look(name, now, firing) for name in due)):
-            self._unsent += found
+        firing = await self._firing() if self._watch.judges(now) else ()
+        self._unsent += await self._look(now, firing)
+        await self._hand_in()
+        await self._keep()
+
+    def _is_due(self, now: float) -> bool:
+        """Tell whether it is time; a clock that was set back does not make it wait until it is as late again."""
+        return self._due <= now or self._due > now + self._watch.every_seconds
+
+    async def _hand_in(self) -> None:
         if self._unsent:
             await self._take(tuple(self._unsent))
             self._unsent.clear()
-        for name in due:
-            await self._keep(name)
 
-    def _is_due(self, name: str, now: float) -> bool:
-        """Tell whether a watch is due; a clock that was set back does not make it wait until it is as late again."""
-        due = self._due.get(name, 0.0)
-        return due <= now or due > now + self._watches[name].every_seconds
-
-    async def _look(self, name: str, now: float, firing: Sequence[Alert]) -> list[Alert]:
-        watch = self._watches[name]
-        self._due[name] = (now // watch.every_seconds + 1) * watch.every_seconds
+    async def _look(self, now: float, firing: Sequence[Alert]) -> list[Alert]:
+        watch = self._watch
+        self._due = (now // watch.every_seconds + 1) * watch.every_seconds
         mine = {alert.fingerprint: alert for alert in firing if watch.is_mine(alert)}
         try:
             async with self._places:
                 found = await watch.look(now, mine)
         except (SysopError, OSError) as bad:
-            self._say(name, f"cannot look: {bad}")
+            self._say(f"cannot look: {bad}")
             return []
-        self._say(name, "")
+        self._say("")
         return found
 
-    async def _keep(self, name: str) -> None:
+    async def _keep(self) -> None:
         try:
-            await self._watches[name].keep()
+            await self._watch.keep()
         except OSError as bad:
-            log.warning("the watch %s cannot write its state, so that a restart would count again: %s", name, bad)
+            log.warning("the watch %s cannot write its state, so that a restart would count again: %s", self._name, bad)
 
-    def _say(self, name: str, trouble: str) -> None:
-        """Log what keeps a watch from looking, once until it changes."""
-        before = self._trouble.pop(name, "")
-        if trouble:
-            self._trouble[name] = trouble
+    def _say(self, trouble: str) -> None:
+        """Log what keeps the watch from looking, once until it changes."""
+        before, self._trouble = self._trouble, trouble
         if trouble and trouble != before:
-            log.warning("the watch %s %s", name, trouble)
+            log.warning("the watch %s %s", self._name, trouble)
         elif before and not trouble:
-            log.info("the watch %s looks again", name)
+            log.info("the watch %s looks again", self._name)

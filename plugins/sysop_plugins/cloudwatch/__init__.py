@@ -26,7 +26,7 @@ async def _health(ctx: PluginContext) -> Health:
         return Health(None, "no topic is configured", "add the topics' names to plugins.cloudwatch.topics")
     if not available():
         return Health(False, MISSING, "install sysop[aws]")
-    return Health(True, f"{len(settings.topics)} topics are let in")
+    return Health(True, f"{'1 topic is' if len(settings.topics) == 1 else f'{len(settings.topics)} topics are'} let in")
 
 
 @hookimpl

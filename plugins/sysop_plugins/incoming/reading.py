@@ -6,9 +6,11 @@ import logging
 from typing import Any, NoReturn, TypeVar
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 _SHOWN_PROBLEMS = 3
 _SHOWN_NAME = 80
+_NO_OBJECT = frozenset({"model_type", "model_attributes_type", "dict_type", "mapping_type"})
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -36,9 +38,14 @@ def tell_of_cut(source: str, cut: int) -> None:
 
 def _problems(wrong: ValidationError) -> str:
     found = wrong.errors(include_url=False, include_context=False, include_input=False)
-    shown = "; ".join(f"{_path(e['loc'])}: {e['msg'].removeprefix('Value error, ')}" for e in found[:_SHOWN_PROBLEMS])
+    shown = "; ".join(f"{_path(one['loc'])}: {_fault(one)}" for one in found[:_SHOWN_PROBLEMS])
     left = len(found) - _SHOWN_PROBLEMS
     return f"{shown}; and {left} more" if left > 0 else shown
+
+
+def _fault(one: ErrorDetails) -> str:
+    """Return what is wrong, without the names of our own classes."""
+    return "must be a JSON object" if one["type"] in _NO_OBJECT else one["msg"].removeprefix("Value error, ")
 
 
 def _path(location: tuple[int | str, ...]) -> str:

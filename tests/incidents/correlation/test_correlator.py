@@ -151,6 +151,7 @@ def test_late_evidence_that_such_meetings_are_usual_splits_an_incident_and_says_
     usual = [alert(1800.0 + 45 * at, f"Rule{at % 7}", OTHERS[at * 5 % 16]) for at in range(150)]
     after = placed(correlator, *usual)
     assert groups(after, pair) == [None, None]
+    assert after[pair[0].key].reason.startswith("no longer in the group it began: held back: ")
     assert after[pair[1].key].reason.startswith("no longer in the group of HighErrorRate on other0: held back: ")
 
 

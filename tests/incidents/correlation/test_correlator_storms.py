@@ -61,3 +61,9 @@ def test_after_a_quiet_time_all_that_goes_off_within_seconds_is_one_incident() -
 def test_a_rule_that_flaps_on_two_replicas_is_not_kept_together_by_its_name_alone() -> None:
     alerts = [alert(at * 50.0, "HighErrorRate", "checkout", "warning", pod=f"checkout-{at % 2}") for at in range(60)]
     assert set(shown(Correlator(topology()), alerts)) == {None}
+
+
+def test_the_newest_alert_of_a_storm_is_held_against_twelve_others_however_large_the_storm_is() -> None:
+    storm = [alert(at * 0.01, f"Rule{at % 7}", PATH[at % 3], pod=f"pod-{at}") for at in range(300)]
+    reason = placed(Correlator(topology(), NOBODY), *storm)[storm[-1].key].reason
+    assert reason.endswith("; 12 of 299 other members agree")

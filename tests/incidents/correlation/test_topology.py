@@ -78,6 +78,7 @@ def test_an_inventory_gives_services_environments_and_calls() -> None:
         ({"edges": [["a", "b"]]}, "edges name 'a', which is not a key of services"),
         ({"nodes": "machine"}, "nodes must be a list of texts"),
         ({"scope_labels": [1]}, "scope_labels must be a list of texts"),
+        ({"alerts": {}, "incidents": {}}, "services is missing"),
     ],
 )
 def test_a_wrong_topology_names_the_field(data: Any, words: str) -> None:

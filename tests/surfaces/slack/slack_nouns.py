@@ -27,6 +27,7 @@ from sysop.model import (
     Vote,
 )
 from sysop.store.effects import Effect
+from sysop.store.incidents import Brief
 from sysop.surfaces.slack.blocks.names import Names
 from sysop.surfaces.slack.links import Links
 
@@ -115,6 +116,11 @@ def alert(name: str = "ServiceErrorRatioHigh", service: str = "checkout", **chan
     labels = {"alertname": name, "service": service, "severity": "critical"}
     values: dict[str, Any] = {"ends_at": None, "annotations": {}, "url": "https://example.com/alerts/1"}
     return Alert("alertmanager", f"{name}-{service}", NOW - 60_000, labels=labels, **{**values, **changes})
+
+
+def brief(it: Incident) -> Brief:
+    """Return an incident as lists show it."""
+    return Brief(it, len(it.alerts), it.firing)
 
 
 def incident(**changes: Any) -> Incident:

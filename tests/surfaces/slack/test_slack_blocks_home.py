@@ -29,7 +29,8 @@ desks = st.builds(
     modes,
     st.lists(nouns.approvals, max_size=2).map(lambda found: [_numbered(one, n) for n, one in enumerate(found * 6)]),
     st.integers(0, 300),
-    st.lists(nouns.incidents, max_size=1).map(lambda found: found * 12),
+    st.lists(nouns.incidents.map(nouns.brief), max_size=1).map(lambda found: found * 12),
+    st.integers(0, 3000),
     st.lists(plugins, max_size=40),
 )
 
@@ -68,7 +69,7 @@ def test_slack_takes_every_home(desk: Desk) -> None:
 )
 def test_slack_takes_every_list_of_nouns(status: Status, incidents: Any, approvals: Any, runs: Any) -> None:
     payloads.takes(listings.status(status, nouns.NAMES, nouns.LINKS))
-    payloads.takes(listings.incidents(incidents, nouns.LINKS))
+    payloads.takes(listings.incidents([nouns.brief(one) for one in incidents], 20, nouns.LINKS))
     payloads.takes(listings.approvals(approvals, nouns.NAMES, nouns.LINKS))
     payloads.takes(listings.runs(runs, nouns.LINKS))
 
@@ -113,7 +114,12 @@ def test_a_quiet_home_says_so() -> None:
 
 def test_a_pause_and_a_broken_plugin_stand_out() -> None:
     seen = texts(
-        view(mode=PAUSED, plugins=[PluginState("cicd", "1.0", "no token")], incidents=[nouns.incident()])["blocks"]
+        view(
+            mode=PAUSED,
+            plugins=[PluginState("cicd", "1.0", "no token")],
+            incidents=[nouns.brief(nouns.incident())],
+            open=1,
+        )["blocks"]
     )
     for part in (
         "⏸ Changes are paused",
@@ -131,18 +137,20 @@ def test_no_home_has_more_blocks_than_slack_takes() -> None:
     crowd = [_numbered(nouns.approval(), n) for n in range(100)]
     shown = view(
         approvals=crowd,
-        incidents=[nouns.incident()] * 100,
+        incidents=[nouns.brief(nouns.incident())] * 100,
+        open=2000,
         plugins=[PluginState(f"p{n}", "1", "x") for n in range(100)],
     )
     payloads.takes_view(shown)
     assert "… and 90 more approvals." in texts(shown["blocks"])
+    assert "… and 1990 more" in texts(shown["blocks"])
 
 
 def test_lists_say_how_many_there_are_and_how_many_are_not_shown() -> None:
-    shown = listings.incidents([nouns.incident()] * 20, nouns.LINKS)
-    assert shown.text == "20 incidents"
-    assert "… and 8 more" in texts(shown.blocks)
-    assert listings.incidents([], nouns.LINKS).text == "No incident is open."
+    shown = listings.incidents([nouns.brief(nouns.incident())] * 12, 200, nouns.LINKS)
+    assert shown.text == "200 incidents"
+    assert "… and 188 more" in texts(shown.blocks)
+    assert listings.incidents([], 0, nouns.LINKS).text == "No incident is open."
     assert "… and 3 more" in texts(listings.runs([nouns.run()] * 15, nouns.LINKS).blocks)
 
 

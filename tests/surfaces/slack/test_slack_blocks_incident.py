@@ -141,6 +141,16 @@ def test_an_incident_that_is_part_of_another_says_so_and_leads_there(url: str) -
     assert labels(View(gone, part_of=Part("inc-other00000", url))) == []
 
 
+def test_what_fires_still_is_shown_before_what_is_over() -> None:
+    over = [nouns.alert(f"Over{n}", ends_at=nouns.NOW) for n in range(20)]
+    alerts = (*over, nouns.alert("Fires"))
+    reasons = (*(f"why {n}" for n in range(20)), "it is the one that fires")
+    seen = texts(card(View(nouns.incident(alerts=alerts, reasons=reasons))).blocks).replace("\n", "")
+    assert seen.index("Fires on checkout fires since") < seen.index("it is the one that fires") < seen.index("Over0")
+    assert "why 6" in seen
+    assert "… and 13 alerts more" in seen
+
+
 def test_many_alerts_are_folded_and_counted() -> None:
     many = nouns.incident(alerts=tuple(nouns.alert(f"A{n}") for n in range(40)), reasons=("r",) * 40)
     seen = texts(card(View(many)).blocks)

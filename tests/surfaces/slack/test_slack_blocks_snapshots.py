@@ -105,7 +105,7 @@ def _shown() -> Mapping[str, Shown]:
         "silences": silences.listed(
             [silences.Listed(SILENCE, 3, SET_TOO)], nouns.NOW, names, links, may_end=True, new=NEW_SILENCE
         ),
-        "incidents": listings.incidents([nouns.incident(), resolved], links),
+        "incidents": listings.incidents([nouns.brief(nouns.incident()), nouns.brief(resolved)], 2, links),
         "approvals": listings.approvals([nouns.approval()], names, links),
         "audit": listings.audit([entry], names, links),
         "help": listings.help(commands, "frobnicate"),
@@ -115,7 +115,7 @@ def _shown() -> Mapping[str, Shown]:
 def _views() -> Mapping[str, Mapping[str, Any]]:
     paused = Mode(True, "person:lead", "release freeze", nouns.NOW)
     plugins = [home.PluginState("cicd", "1.0"), home.PluginState("pager", "0.3", "no token; set secrets.pager.read")]
-    desk = home.Desk(nouns.NOW, paused, [nouns.approval()], 2, [nouns.incident()], plugins, HELD)
+    desk = home.Desk(nouns.NOW, paused, [nouns.approval()], 2, [nouns.brief(nouns.incident())], 1, plugins, HELD)
     return {
         "home": home.view(desk, nouns.NAMES, nouns.LINKS),
         "form_run": forms.run(SCALE, SHOP, {"service": "checkout"}),

@@ -51,6 +51,19 @@ async def test_what_comes_pass_after_pass_of_the_loop_is_one_transaction(store: 
     assert len(commits) == 2
 
 
+@pytest.mark.parametrize("signed", [True, False])
+async def test_what_is_kept_together_is_worked_on_in_the_order_in_which_it_came(store: Store, signed: bool) -> None:
+    box, names = Letterbox(store), "zyxwa"
+    said = [Letter(f"event:{name}", "event", {}, f"s{name}" if signed else None, "T/C/1.0") for name in names]
+    assert all(await asyncio.gather(*(box.put(one) for one in said)))
+    worked = []
+    while due := await store.read(inbox.due):
+        (key,) = due
+        worked.append(key)
+        await store.write(lambda tx, key=key: inbox.finish(tx, key))  # type: ignore[misc]
+    assert worked == [f"event:{name}" for name in names]
+
+
 async def test_of_copies_in_one_burst_the_first_is_the_only_one(store: Store) -> None:
     box = Letterbox(store)
     burst = [

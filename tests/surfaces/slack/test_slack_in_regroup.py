@@ -10,13 +10,15 @@ import in_kit
 import pytest
 from in_kit import Rig
 
+from sysop.errors import InvalidRequest
 from sysop.incidents.placements import Explained, Found, Placements
 from sysop.model import Alert, Incident, IncidentState
 from sysop.sections import IncidentSettings
-from sysop.store import alerts, corrections, incidents, outbox
+from sysop.store import alerts, corrections, incidents, outbox, runs
 from sysop.store.alerts import key_of
 from sysop.store.writer import Tx
 from sysop.surfaces.slack import keys
+from sysop.surfaces.slack.actions.incident import check_may_open
 from sysop.surfaces.slack.desk import ONLY_ROLES
 
 AT = 1_700_000_000_000
@@ -102,8 +104,8 @@ async def test_alerts_that_do_not_belong_are_split_off_and_it_is_learnt(rig: Rig
     made = next(word for word in told.split() if word.startswith("inc-"))
     assert [one.name for one in (await load(rig, made)).alerts] == ["Posts"]
     assert (await load(rig, incident)).services == ("checkout",)
-    await seen(rig, card, "2 alerts, 2 firing")
-    await seen(rig, await rig.card(keys.incident(made)), "Posts on blog")
+    assert "opened for alerts" in await seen(rig, card, "2 alerts, 2 firing")
+    assert "opened it" in await seen(rig, await rig.card(keys.incident(made)), "Posts on blog"), "a person did"
     await replied(rig, card, f"split off alerts of this, 1 in number: {made}")
     learnt = await rig.store.read(corrections.listed)
     assert {(*pair[1:3], pair[3]) for pair in learnt} == {
@@ -136,6 +138,11 @@ async def test_an_incident_is_made_part_of_another_and_its_card_leads_there(rig:
     whole = await seen(rig, target, "2 alerts, 2 firing")
     assert "Likely began at payments: it failed first" in whole
     assert "merged" in whole, "the reason why it belongs there"
+    await rig.say("what fires still?", channel="incidents", thread_ts=card.ts)
+    words = f"{one} is part of {other} by now; I go by that one."
+    await rig.whispered(words, channel="incidents", thread=card.ts)
+    asked = (await rig.store.read(runs.newest))[0]
+    assert (asked.incident, asked.text) == (other, "what fires still?")
 
 
 async def test_only_people_with_a_role_regroup(rig: Rig) -> None:
@@ -167,6 +174,55 @@ async def test_what_has_changed_while_the_form_was_open_is_told(rig: Rig) -> Non
     await rig.did("view_submit", "lead", view_id=view["id"], state=state)
     await rig.whispered(f"incident {other} is resolved", user="lead", channel="incidents")
     assert (await load(rig, one)).state is IncidentState.OPEN
+
+
+async def test_an_old_card_tells_why_its_form_does_not_open(rig: Rig) -> None:
+    """The workspace lets nobody click what a card shows no more; Slack does, for as long as it takes to redraw it."""
+    one = await together(rig, alert("Errors", "checkout"))
+    other = await together(rig, alert("Latency", "payments"))
+
+    async def refused(what: str) -> str:
+        with pytest.raises(InvalidRequest) as found:
+            await rig.store.read(lambda conn: check_may_open(conn, what, one))
+        return str(found.value)
+
+    assert await refused("split") == f"{one} has not more than one alert; there is nothing to split off"
+    await rig.app.regroup.merge(one, other, rig.app.people.by_name("cat"))
+    for what in ("split", "merge"):
+        assert await refused(what) == f"{one} is part of {other} by now; nothing was done"
+
+
+async def test_two_people_who_split_off_the_same_alert_do_it_once(rig: Rig) -> None:
+    incident = await together(rig, alert("Errors", "checkout"), alert("Latency", "checkout"), alert("Posts", "blog"))
+    card = await rig.card(keys.incident(incident))
+    views = {}
+    for user in ("lead", "on-call"):
+        await choose(rig, card, "split", incident, user)
+        views[user] = await rig.view(user, "form.split")
+    for user, view in views.items():
+        options = view["blocks"][1]["element"]["options"]
+        answer = await rig.do(
+            "view_submit", user, view_id=view["id"], state={"alerts": {"text": {"selected_options": options[:1]}}}
+        )
+        if user == "lead":
+            await rig.whispered("is an incident of its own now", user="lead", channel="incidents")
+    assert "Posts on blog is not in this incident any more" in answer["errors"]["alerts"]
+    assert len(await rig.store.read(incidents.unresolved)) == 2
+
+
+async def test_two_people_who_merge_the_same_at_once_are_both_told_that_it_is_done(rig: Rig) -> None:
+    one = await together(rig, alert("Errors", "checkout"))
+    other = await together(rig, alert("Latency", "payments"))
+    card = await rig.card(keys.incident(one))
+    views = {}
+    for user in ("lead", "on-call"):
+        await choose(rig, card, "merge", one, user)
+        views[user] = await rig.view(user, "form.merge")
+    for user, view in views.items():
+        state = {"into": {"text": {"selected_option": view["blocks"][1]["element"]["options"][0]}}}
+        await rig.did("view_submit", user, view_id=view["id"], state=state)
+        await rig.whispered(f"{one} is part of {other} now", user=user, channel="incidents")
+    assert len((await load(rig, other)).alerts) == 2
 
 
 async def test_what_is_held_back_is_counted_in_the_home_and_the_status(rig: Rig) -> None:

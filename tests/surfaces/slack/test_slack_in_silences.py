@@ -277,6 +277,9 @@ async def test_what_needs_an_approval_elsewhere_is_asked_for_in_the_channel(radi
         ("service=checkout in 2h", ['service="checkout"'], (None, None, "in 2h")),
         ("2h", [], ("2h", None, "")),
         ("new", [], (None, None, "")),
+        (r"pod=~web-\d+ 2h it's known", [r'pod=~"web-\d+"'], ("2h", None, "it's known")),
+        (r'pod=~"web \d\.\d" 2h a "fair"', [r'pod=~"web \d\.\d"'], ("2h", None, "a fair")),
+        ("host=<http://web-1.example.com|web-1.example.com> 2h x", ['host="web-1.example.com"'], ("2h", None, "x")),
     ],
 )
 def test_what_is_typed_is_taken_apart(text: str, conditions: list[str], rest: tuple[str, str, str] | None) -> None:

@@ -535,6 +535,7 @@ async def test_whoever_changes_a_message_before_it_is_taken_up_hears_so_too(
     monkeypatch.setattr(Intake, "flooded", True)  # so what is written down is not worked on for a second
     async with in_kit.started(request, tmp_path, ("sqlite", "socket"), running=False) as rig:
         ts = await rig.say(f"{me(rig)} why is checkout slow?")
+        await in_kit.until(rig.inbox, "the message in the inbox")
         await rig.did("edit", channel="general", ts=ts, text="stop")
         await rig.whispered("I go by what this one said at first")
         talk = await talk_at(rig, ts)

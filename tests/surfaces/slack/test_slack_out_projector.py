@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import event, select, text
 from sqlalchemy.exc import OperationalError
 
 import bench
@@ -95,6 +95,22 @@ async def test_alerts_that_join_at_once_are_in_the_card_only(bot: Attack) -> Non
     await opened(bot, alert("Down"), alert("Slow"))
     await bench.take(bot.app, [alert("Late")])
     assert [kind for kind, _ in await rows(bot)] == ["message", "message"]
+
+
+@pytest.mark.parametrize("channel", ["C0123", None])
+async def test_what_is_told_of_an_incident_does_not_read_all_its_alerts(bot: Attack, channel: str | None) -> None:
+    """There may be thousands, and whoever places more of them waits for it."""
+    incident, _ = await opened(bot)
+    said: list[str] = []
+
+    def unit(tx: Tx) -> None:
+        tx.audit(incidents.chain(incident.id), "incident.joined", "service:alerts", alert="Late")
+        event.listen(tx.conn, "before_cursor_execute", lambda *call: said.append(call[2]))
+        Projector(channel)(tx, frozenset({incidents.chain(incident.id)}))
+
+    await bot.app.store.write(unit)
+    assert said
+    assert not [one for one in said if "FROM alert" in one]
 
 
 async def test_what_happens_to_an_incident_is_told_in_its_thread(bot: Attack) -> None:

@@ -2,7 +2,21 @@
 
 from sysop.incidents.correlation.engine import Correlator
 from sysop.incidents.correlation.knobs import Knobs
-from sysop.incidents.correlation.model import Correction, Grounds, Occurrence, Origin, Placement, Reason
+from sysop.incidents.correlation.learnt import Firing, learn
+from sysop.incidents.correlation.model import Correction, Grounds, Learnt, Occurrence, Origin, Placement, Reason
 from sysop.incidents.correlation.topology import Topology
 
-__all__ = ["Correction", "Correlator", "Grounds", "Knobs", "Occurrence", "Origin", "Placement", "Reason", "Topology"]
+__all__ = [
+    "Correction",
+    "Correlator",
+    "Firing",
+    "Grounds",
+    "Knobs",
+    "Learnt",
+    "Occurrence",
+    "Origin",
+    "Placement",
+    "Reason",
+    "Topology",
+    "learn",
+]

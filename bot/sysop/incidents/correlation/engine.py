@@ -6,10 +6,10 @@ import math
 from bisect import bisect_left
 from collections.abc import Sequence
 
-from sysop.incidents.correlation.corrections import Corrections, symptom_of
+from sysop.incidents.correlation.corrections import Corrections
 from sysop.incidents.correlation.fold import Fold
 from sysop.incidents.correlation.knobs import Knobs
-from sysop.incidents.correlation.model import Correction, Grounds, Occurrence, Origin, Placement
+from sysop.incidents.correlation.model import Correction, Grounds, Learnt, Occurrence, Origin, Placement, Symptom
 from sysop.incidents.correlation.origins import origins_of
 from sysop.incidents.correlation.reasons import Teller
 from sysop.incidents.correlation.registry import Registry
@@ -30,14 +30,18 @@ class Correlator:
     """
 
     def __init__(
-        self, topology: Topology, knobs: Knobs = Knobs(), corrections: Sequence[Correction] = ()  # noqa: B008
-    ) -> None:  # fmt: skip
+        self,
+        topology: Topology,
+        knobs: Knobs = Knobs(),  # noqa: B008
+        corrections: Sequence[Correction] = (),
+        learnt: Sequence[Learnt] = (),
+    ) -> None:
         self._knobs = knobs
         self._registry = Registry(topology, knobs)
         self._topology = topology
-        relations, learnt = Relations(topology), Corrections(corrections)
-        self._fold = Fold(relations, knobs, learnt)
-        self._teller = Teller(relations, knobs, self._fold.texts, learnt, self._fold.grouping)
+        relations, judged = Relations(topology), Corrections(corrections, learnt)
+        self._fold = Fold(relations, knobs, judged)
+        self._teller = Teller(relations, knobs, self._fold.texts, judged, self._fold.grouping)
         self._known: dict[str, Member] = {}
         self._new: list[Member] = []
         self._late: list[Member] = []
@@ -164,9 +168,9 @@ class Correlator:
         found = self._fold.grouping.groups.get(group)
         return origins_of(found, self._topology) if found else ()
 
-    def symptom(self, key: str) -> tuple[str, str]:
+    def symptom(self, key: str) -> Symptom:
         """Return the alert's name and its service, as a `Correction` names them. Raises KeyError for an unknown key."""
-        return symptom_of(self._known[key])
+        return self._known[key].kind.told
 
     def grounds(self, key: str) -> Grounds:
         """Return why an occurrence is where it is. Raises KeyError for an unknown key."""

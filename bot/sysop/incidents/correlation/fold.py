@@ -21,7 +21,8 @@ from sysop.incidents.correlation.state import Group, Member, Place, Undo
 from sysop.incidents.correlation.text import Texts
 
 WEAK = 0.1  # links with less belief are not kept
-IN_SCOPE, ON_SERVICE, ON_NEIGHBOUR, ON_MACHINE = 12, 8, 2, 12  # the latest firings looked at, by index
+IN_SCOPE, ON_SERVICE, ON_NEIGHBOUR, ON_MACHINE = 12, 4, 1, 12  # the latest firings looked at, by index
+MOST_LINKS = 12  # to earlier ones; of a full core nine count, and the rest is cost
 SAMPLE = 4
 TOLD_TIMES = 8
 FLAPPING = 2  # firings within the memory that no incident explained
@@ -33,8 +34,7 @@ class Fold:
 
     def __init__(self, relations: Relations, knobs: Knobs, corrections: Corrections) -> None:
         self._relations, self._knobs, self._corrections = relations, knobs, corrections
-        self._judged = bool(corrections)
-        self._curve, self._settle_s = knobs.curve(), knobs.settle_s
+        self._curve, self._settle_s, self._look = knobs.curve(), knobs.settle_s, knobs.look_s
         self._lone_rank = knobs.lone_rank
         self.texts = Texts()
         self.grouping = Grouping(knobs)
@@ -105,12 +105,13 @@ class Fold:
     def _judge_member(self, member: Member) -> None:
         """Firings that never grew into an incident make the next one of the same fingerprint less credible."""
         kind, oldest, repeats = member.kind, member.t - self._knobs.memory_s, 0
-        for earlier in reversed(kind.fired[-TOLD_TIMES:]):
-            if earlier.t <= oldest:
-                break
-            group = earlier.group
-            if group is None or len(group.symptoms) < 2:
-                repeats += 1
+        if kind.fired and kind.fired[-1].t > oldest:
+            for earlier in reversed(kind.fired[-TOLD_TIMES:]):
+                if earlier.t <= oldest:
+                    break
+                group = earlier.group
+                if group is None or len(group.symptoms) < 2:
+                    repeats += 1
         member.repeats, member.belief = repeats, kind.credit / (1 + repeats)
         member.trust = member.belief * kind.credit
         member.loud = repeats < FLAPPING and kind.speaks_up(self._lone_rank)
@@ -153,48 +154,60 @@ class Fold:
 
         A list whose newest is older than `oldest` is passed over; single older ones may be among those returned.
         """
-        found = place.scope.members[-IN_SCOPE:] if in_scope else []
-        if place.here:
-            found += place.here[-ON_SERVICE:]
+        found: list[Member] = []
+        if place.here and place.here[-1].t >= oldest:
+            found += place.here[: -ON_SERVICE - 1 : -1]
         for members in place.near:
             if members and members[-1].t >= oldest:
-                found += members[-ON_NEIGHBOUR:]
+                found += members[: -ON_NEIGHBOUR - 1 : -1]
         for members in place.machines:
             if members and members[-1].t >= oldest:
-                found += members[-ON_MACHINE:]
-        return dict.fromkeys(found)
+                found += members[: -ON_MACHINE - 1 : -1]
+        if not in_scope:
+            return dict.fromkeys(found)
+        latest = place.scope.members[: -IN_SCOPE - 1 : -1]
+        return dict.fromkeys(found + latest) if found else latest
 
     def _link(self, member: Member, brings: float, usual: float) -> None:
-        place, t, trust, look = member.place, member.t, member.trust, self._knobs.look_s
-        scope, odds_of, curve, judged = place.scope, place.odds, self._curve, self._judged
-        rule = member.kind.rule
-        calm = min(usual, scope.history.calm(t, self._knobs.settle_s))  # a burst is not its own background
+        place, t, trust, look = member.place, member.t, member.trust, self._look
+        scope, odds_of, curve = place.scope, place.odds, self._curve
+        judged = self._corrections.concern(member)
+        calm = min(usual, scope.history.calm(t, self._settle_s))  # a burst is not its own background
         here = brings / calm
-        there = brings / place.cluster.rate.per_second() if place.machines else here
+        there = brings / place.cluster.rate.per_second() if any(place.machines) else here
         member.wait = 1 / calm
-        links, weights = member.links, member.weights
+        links, weights, room = member.links, member.weights, MOST_LINKS
         in_scope = here * curve[0] * trust > WEAK  # in a dense scope simultaneity proves nothing
         least = WEAK / max(trust - WEAK, 1e-9)  # weaker odds cannot give a link, whatever the other's trust
         for other in self._candidates(place, in_scope, t - look):
             gap = t - other.t
             if gap > look:
                 continue
-            odds = odds_of.get(other.place)
-            if odds is None:
-                odds = self._odds(other.place, place)
-            if not odds and other.kind.rule is rule and self._relations.apart(other.place.entity, place.entity):
-                odds = SAME_RULE_ON_MACHINES
-            if odds < 0:
-                odds *= -self.texts.factor(other.kind, member.kind)
+            at = other.place
+            odds = odds_of.get(at)
+            if odds is None or odds <= 0:
+                odds = self._unsure(other, member, odds)
             if judged:
                 odds *= self._corrections.factor(other, member)
-            x = curve[int(gap)] * odds * (here if other.place.scope is scope else there)
+            x = curve[int(gap)] * odds * (here if at.scope is scope else there)
             if x > least and (weight := x / (1 + x) * other.trust * trust) > WEAK:
                 links.append(other)
                 weights.append(weight)
                 other.links.append(member)
                 other.weights.append(weight)
+                room -= 1
+                if not room:
+                    break
         member.linked = len(links)
+
+    def _unsure(self, earlier: Member, later: Member, odds: float | None) -> float:
+        """Return the odds of a relation that is new, forbidden, or one the topology knows nothing of."""
+        if odds is None:
+            odds = self._odds(earlier.place, later.place)
+        if not odds and earlier.kind.rule is later.kind.rule:
+            alike = self._relations.apart(earlier.place.entity, later.place.entity)
+            return SAME_RULE_ON_MACHINES if alike else odds
+        return odds if odds >= 0 else -odds * self.texts.factor(earlier.kind, later.kind)
 
     def _odds(self, earlier: Place, later: Place) -> float:
         relation = self._relations.between(earlier.entity, later.entity)
@@ -209,11 +222,13 @@ class Fold:
         seen = t - times[0] if times else 0.0
         if seen < 2 * clustering.NEAR_S:
             return None
-        since, until = self._knobs.look_s, clustering.far_s
+        since, until = self._look, clustering.far_s
         if seen < since:
             since, until = seen, seen / 2
-        near = self._related(member, bisect_left(times, t - clustering.NEAR_S), len(times))
-        far = self._related(member, bisect_left(times, t - since), bisect_left(times, t - until))
+        close = bisect_left(times, t - clustering.NEAR_S)
+        older = bisect_left(times, t - until)
+        near = self._related(member, close, len(times))
+        far = self._related(member, bisect_left(times, t - since), older)
         return clustering.learn(near, far * clustering.window_s / (since - until))
 
     def _related(self, member: Member, first: int, last: int) -> float:
@@ -221,11 +236,13 @@ class Fold:
         size = last - first
         if size <= 0:
             return 0.0
-        take, found, place, odds_of = min(SAMPLE, size), 0, member.place, member.place.odds
+        take, found, kind, place = min(SAMPLE, size), 0, member.kind, member.place
+        known = place.odds.get
         for other in place.scope.members[last - take : last]:
-            if other.kind is not member.kind:
-                odds = odds_of.get(other.place)
+            if other.kind is not kind:
+                odds = known(other.place)
                 if odds is None:
                     odds = self._odds(other.place, place)
-                found += odds > 1
+                if odds > 1:
+                    found += 1
         return found * size / take

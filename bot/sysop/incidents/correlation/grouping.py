@@ -38,8 +38,9 @@ class Grouping:
         Where they carry too little, it goes to the group of its own symptom, `alike`, if there is one.
         """
         member.alike = False
+        join, largest = self._join, self._largest
         scores = self.scores(member) if member.links else {}
-        fitting = [(score, group) for group, score in scores.items() if score >= self._join and self._has_room(group)]
+        fitting = [(score, group) for group, score in scores.items() if score >= join and len(group.members) < largest]
         if not fitting:
             member.alike = alike is not None and self._has_room(alike)
             self.put(member, alike if alike is not None and member.alike else self.group("I-" + member.key))
@@ -77,16 +78,9 @@ class Grouping:
 
     def scores(self, member: Member) -> dict[Group, float]:
         """Return, per group, the mean belief over the better third of its members in reach, at least three of them."""
-        by_group: dict[Group | None, list[float]] = {}
-        for other, weight in zip(member.links, member.weights):  # noqa: B905 (of one length; the check costs)
-            group = other.group
-            if group in by_group:
-                by_group[group].append(weight)
-            else:
-                by_group[group] = [weight]
         oldest, home = member.t - self._look, member.group
         scores: dict[Group, float] = {}
-        for group, weights in by_group.items():
+        for group, weights in _by_group(member).items():
             if group is None:
                 continue
             times = group.times
@@ -122,7 +116,7 @@ class Grouping:
         was = group.real
         group.take(member)
         self.touched[member] = None
-        if was is not group.real and len(members) > 1:
+        if group.real is not was and len(members) > 1:
             self.touched.update(dict.fromkeys(members))
 
     def remove(self, member: Member) -> None:
@@ -168,6 +162,19 @@ class Grouping:
             if not member.gone:
                 self.remove(member)
                 self.put(member, home)
+
+
+def _by_group(member: Member) -> dict[Group | None, list[float]]:
+    groups = [other.group for other in member.links]
+    if groups.count(groups[0]) == len(groups):  # most often
+        return {groups[0]: member.weights.copy()}
+    found: dict[Group | None, list[float]] = {}
+    for group, weight in zip(groups, member.weights):  # noqa: B905 (of one length; the check costs)
+        if group in found:
+            found[group].append(weight)
+        else:
+            found[group] = [weight]
+    return found
 
 
 def _between(small: Group, large: Group) -> Iterator[float]:

@@ -19,14 +19,29 @@ class Occurrence:
     annotations: Mapping[str, str] = field(default_factory=dict)
 
 
+Symptom = tuple[str, str]
+"""An alert's name and the name of its service or machine, empty for neither."""
+
+
 @dataclass(frozen=True, slots=True)
 class Correction:
     """A person merged or split two symptoms, each an alert's name and its service, at a moment in seconds."""
 
     at: float
-    one: tuple[str, str]
-    other: tuple[str, str]
+    one: Symptom
+    other: Symptom
     together: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Learnt:
+    """From a moment in seconds on it was known that two symptoms fired together in so many of their episodes."""
+
+    at: float
+    one: Symptom
+    other: Symptom
+    together: int
+    episodes: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from sysop.incidents.correlation.model import Origin, Reason
@@ -26,13 +28,28 @@ class _Suspect:
     change: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class _Whole:
+    """What each suspect is held against, found once: a storm may have thousands of them."""
+
+    names: frozenset[str]
+    changes: frozenset[str | None]
+    on_machine: Counter[str]
+
+    @classmethod
+    def of(cls, suspects: Collection[_Suspect], topology: Topology) -> _Whole:
+        names = frozenset(one.name for one in suspects)
+        machines = (machine for name in names for machine in topology.runs_on(name))
+        return cls(names, frozenset(one.change for one in suspects), Counter(machines))
+
+
 def origins_of(group: Group, topology: Topology) -> tuple[Origin, ...]:
     """Return the probable origins of a group, likeliest first; empty where nothing stands out."""
     suspects = _suspects(group)
     if not suspects:
         return ()
-    onset = group.members[0].t
-    judged = [(suspect, _reasons(suspect, suspects, onset, topology)) for suspect in suspects]
+    onset, whole = group.members[0].t, _Whole.of(suspects, topology)
+    judged = [(suspect, _reasons(suspect, whole, onset, topology)) for suspect in suspects]
     total = math.fsum(_odds(reasons) for _, reasons in judged)
     found = [Origin(s.first.key, s.name, _odds(reasons) / total, tuple(reasons)) for s, reasons in judged]
     found.sort(key=lambda origin: (-origin.weight, origin.key))
@@ -61,14 +78,14 @@ def _change(members: list[Member]) -> str | None:
     return next((m.place.entity.change for m in members if m.place.entity.change), None)
 
 
-def _reasons(suspect: _Suspect, suspects: list[_Suspect], onset: float, topology: Topology) -> list[Reason]:
+def _reasons(suspect: _Suspect, whole: _Whole, onset: float, topology: Topology) -> list[Reason]:
     key = suspect.first.key
-    if len(suspects) == 1:
+    if len(whole.names) == 1:
         return [Reason("entity", f"every alert is about {suspect.first.place.entity.name}", 0.0, key)]
-    reasons = [_early(suspect, onset), *_by_calls(suspect, suspects, topology)]
+    reasons = [_early(suspect, onset), *_by_calls(suspect, whole, topology)]
     if suspect.rank > UNSAID:
         reasons.append(Reason("severity", "it is loud", LOUD * (suspect.rank - UNSAID), key))
-    if suspect.change and any(other.change != suspect.change for other in suspects):
+    if suspect.change and len(whole.changes) > 1:
         reasons.append(Reason("change", f"it carries the change {suspect.change}", CHANGED, key))
     return reasons
 
@@ -79,14 +96,14 @@ def _early(suspect: _Suspect, onset: float) -> Reason:
     return Reason("time", words, EARLY * math.exp(-delay / SOON_S), suspect.first.key)
 
 
-def _by_calls(suspect: _Suspect, suspects: list[_Suspect], topology: Topology) -> list[Reason]:
-    others = {other.name for other in suspects if other is not suspect}
+def _by_calls(suspect: _Suspect, whole: _Whole, topology: Topology) -> list[Reason]:
     entity, key = suspect.first.place.entity, suspect.first.key
     if entity.about_machine:
-        touched = [name for name in others if entity.machine in topology.runs_on(name)]
-        return _shares(f"{len(touched)} services of this incident run on it", len(touched), CALLED, key)
-    callers = others & topology.callers(suspect.name)
-    callees = others & topology.callees(suspect.name)
+        itself = entity.machine in topology.runs_on(suspect.name)
+        touched = whole.on_machine[entity.machine or ""] - itself
+        return _shares(f"{touched} services of this incident run on it", touched, CALLED, key)
+    callers = (topology.callers(suspect.name) & whole.names) - {suspect.name}
+    callees = (topology.callees(suspect.name) & whole.names) - {suspect.name}
     return [
         *_shares(f"{_names(callers)} call{'s' * (len(callers) == 1)} it", len(callers), CALLED, key),
         *_shares(f"it calls {_names(callees)}, which also alert{'s' * (len(callees) == 1)}", len(callees), CALLS, key),
@@ -97,6 +114,6 @@ def _shares(words: str, count: int, most: float, key: str) -> list[Reason]:
     return [Reason("topology", words, most * count / (count + 1), key)] if count else []
 
 
-def _names(keys: set[str]) -> str:
+def _names(keys: Collection[str]) -> str:
     names = sorted(key.rsplit("/", 1)[-1] for key in keys)
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")

@@ -85,18 +85,19 @@ class Clustering:
     WORTH = 20.0  # near pairs that first opinion is worth
     FADE, LEAST = 0.995, 0.1
 
-    __slots__ = ("far", "far_s", "near", "window_s")
+    __slots__ = ("_far_worth", "_scale", "_shift", "far", "far_s", "near", "window_s")
 
     def __init__(self, look_s: float) -> None:
         self.near = self.far = 0.0
         self.far_s = look_s * self.FAR
         self.window_s = look_s - self.far_s
+        self._far_worth = self.WORTH * self.window_s / self.NEAR_S / self.FULL
+        self._shift = 1 / (self.FULL - 1)  # trust is 0 at a ratio of 1, and 1 at one of FULL
+        self._scale = self._shift * self.window_s / self.NEAR_S
 
     def trust(self) -> float:
         """Return 0.1 (chance explains it all) to 1."""
-        near = (self.near + self.WORTH) / self.NEAR_S
-        far = (self.far + self.WORTH * self.window_s / self.NEAR_S / self.FULL) / self.window_s
-        trust = (near / far - 1) / (self.FULL - 1)
+        trust = self._scale * (self.near + self.WORTH) / (self.far + self._far_worth) - self._shift
         return 1.0 if trust > 1.0 else trust if trust > self.LEAST else self.LEAST
 
     def learn(self, near: float, far: float) -> tuple[float, float] | None:

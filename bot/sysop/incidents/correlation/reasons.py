@@ -85,7 +85,7 @@ class Teller:
         if before is None or before.group is None:
             return ""
         if not group.real:
-            return f"no longer in the group of {_place(before)}: "
+            return f"no longer in the group {'it began' if before is member else f'of {_place(before)}'}: "
         if before.group is group:
             return f"merged with the group of {_place(before)}: "
         return f"moved from the group of {_place(before)}, where it fits less by now: "
@@ -106,8 +106,7 @@ class Teller:
                 parts.append(Reason("text", words, round(factor - 1, 3), other.key))
             factor = self._corrections.factor(*_in_order(member, other))
             if factor != 1:
-                did = "merged" if factor > 1 else "split"
-                words = f"people {did} such alerts before: odds times {factor:g}"
+                words = f"{self._corrections.words(*_in_order(member, other))}: odds times {factor:g}"
                 parts.append(Reason("learnt", words, round(factor, 3), other.key))
         return parts
 

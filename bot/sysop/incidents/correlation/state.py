@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from sysop.incidents.correlation.entity import Entity
 from sysop.incidents.correlation.knobs import SEVERITIES
-from sysop.incidents.correlation.model import Occurrence
+from sysop.incidents.correlation.model import Occurrence, Symptom
 from sysop.incidents.correlation.rate import Clustering, History, Rate, Saved
 
 Order = tuple[float, str]
@@ -63,15 +63,19 @@ class Rule:
 
 
 class Kind:
-    """What all firings of one fingerprint share. `symptom` is the rule on its entity, `alike` its latest firings."""
+    """What all firings of one fingerprint share.
 
-    __slots__ = ("alike", "credit", "fired", "name", "place", "rank", "rule", "said", "symptom")
+    `symptom` is the rule on its entity, `alike` its latest firings, `told` how corrections name it.
+    """
+
+    __slots__ = ("alike", "credit", "fired", "name", "place", "rank", "rule", "said", "symptom", "told")
 
     def __init__(self, rule: Rule, place: Place, rank: int, said: bool, credit: float, fingerprint: str) -> None:
         self.rule, self.place, self.rank, self.said, self.credit = rule, place, rank, said, credit
         self.name = name = rule.name
         entity = place.entity
         self.symptom = (name, entity.service or entity.machine or fingerprint)
+        self.told: Symptom = (name, entity.name)
         self.fired: list[Member] = []
         self.alike: list[Member] = []  # shared by all kinds of one symptom
 
@@ -110,9 +114,13 @@ class Member:
 
 
 class Group:
-    """Members in order of start. Real with two different symptoms, or with one loud enough to stand alone."""
+    """Members in order of start.
 
-    __slots__ = ("id", "loud", "members", "symptoms", "times")
+    `real` tells whether people see it: with two different symptoms, or with one loud enough to stand alone. One rule
+    on all replicas of one service is one symptom.
+    """
+
+    __slots__ = ("id", "loud", "members", "real", "symptoms", "times")
 
     def __init__(self, name: str) -> None:
         self.id = name
@@ -120,23 +128,20 @@ class Group:
         self.times: list[float] = []
         self.symptoms: dict[tuple[str, str], int] = {}
         self.loud = 0
-
-    @property
-    def real(self) -> bool:
-        """Tell whether people see it. One rule on all replicas of one service is one symptom."""
-        return len(self.symptoms) > 1 or self.loud > 0
+        self.real = False
 
     def take(self, member: Member) -> None:
         """Add a member, which belongs to this group from now on."""
-        if self.members and self.members[-1].order > member.order:
-            insort(self.members, member, key=order_of)
+        members, symptoms, symptom = self.members, self.symptoms, member.kind.symptom
+        if members and members[-1].order > member.order:
+            insort(members, member, key=order_of)
             insort(self.times, member.t)
         else:
-            self.members.append(member)
+            members.append(member)
             self.times.append(member.t)
-        symptom = member.kind.symptom
-        self.symptoms[symptom] = self.symptoms.get(symptom, 0) + 1
+        symptoms[symptom] = symptoms.get(symptom, 0) + 1
         self.loud += member.loud
+        self.real = self.loud > 0 or len(symptoms) > 1
         member.group = self
 
     def drop(self, member: Member) -> None:
@@ -153,6 +158,7 @@ class Group:
         else:
             del self.symptoms[symptom]
         self.loud -= member.loud
+        self.real = self.loud > 0 or len(self.symptoms) > 1
         member.group = None
 
 

@@ -57,6 +57,8 @@ class Topology:
         machines = {*_words(top.get("nodes") or (), "nodes"), *_machines(services)}
         labels = tuple(_words(top.get("scope_labels") or DEFAULT_SCOPE, "scope_labels"))
         defaults = _texts(top.get("scope_defaults") or {}, "scope_defaults")
+        if "services" not in top:
+            raise ValueError("services is missing; it maps the key of each service to what is known of it")
         return cls(services, frozenset(edges), frozenset(machines), labels, defaults)
 
     def as_json(self) -> dict[str, Any]:

@@ -116,7 +116,7 @@ def home(conn: Connection, member: Member, now: int, look: Look) -> Block:
         mode.read(conn),
         mine,
         len(waiting) - len(mine),
-        incidents.listed(conn, open_only=True, limit=home_view.MOST_INCIDENTS * 2),
+        *incidents.briefs(conn, home_view.MOST_INCIDENTS),
         look.plugins,
         held.counts(conn, now - DAY_MS),
     )

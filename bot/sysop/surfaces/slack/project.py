@@ -103,8 +103,10 @@ class Projector:
         found = conversations.of_incident(tx.conn, id)
         if found is not None:
             return _ours(found)
-        it = incidents.load(tx.conn, id)
-        if self._channel is None or it.state is IncidentState.RESOLVED:
+        if self._channel is None:
+            return None
+        it = incidents.head(tx.conn, id)
+        if it.state is IncidentState.RESOLVED:
             return None
         outbox.lock(tx, incidents.chain(id))
         found = conversations.of_incident(tx.conn, id)
@@ -147,7 +149,7 @@ class Projector:
 
     def _ended(self, tx: Tx, talk: Conversation, id: str, words: str) -> str:
         """Sum an incident up; return what to say where that is not it."""
-        if incidents.load(tx.conn, id).merged_into is not None:
+        if incidents.head(tx.conn, id).merged_into is not None:
             return "🔗 Ended here: {reason}"
         summary = self._summed_up(tx, id)
         if summary is None:
@@ -184,7 +186,7 @@ class Projector:
         if self._channel is None or approval.state is not ApprovalState.PENDING:
             return None
         run = runs.load(tx.conn, approval.run)
-        if run.incident is not None and incidents.load(tx.conn, run.incident).run == run.id:
+        if run.incident is not None and incidents.head(tx.conn, run.incident).run == run.id:
             talk = self._of_incident(tx, run.incident)
             if talk is not None and conversations.of_run(tx.conn, run.id) is None:
                 conversations.set_run(tx, talk.id, run.id)
@@ -281,7 +283,7 @@ def _joined_since(tx: Tx, id: str, tag: str) -> int | None:
 
 def _began(tx: Tx, id: str) -> int:
     """Return when an incident began: with the alert that opened it, which is not one more."""
-    it = incidents.load(tx.conn, id)
+    it = incidents.head(tx.conn, id)
     first = tx.conn.scalar(_joins(func.min(t.audit.c.ts), id)) if it.opened_by is None else None
     return int(first or it.opened_at)
 

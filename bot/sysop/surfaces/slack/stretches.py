@@ -83,7 +83,7 @@ def _status(run: Run) -> Status:
 
 def _title(conn: Connection, run: Run) -> str:
     if run.incident is not None:
-        return f"Triage: {incidents.load(conn, run.incident).title}"
+        return f"Triage: {incidents.head(conn, run.incident).title}"
     return run.text or str(run.request.get("action") or "Working")
 
 
@@ -137,7 +137,7 @@ def _caring(conn: Connection, run: Run) -> Iterator[str]:
     """Yield who an incident's run is for where nobody asked: who has acknowledged it, then whoever holds a role."""
     if run.incident is None:
         return
-    acknowledged = incidents.load(conn, run.incident).acknowledged_by
+    acknowledged = incidents.head(conn, run.incident).acknowledged_by
     if acknowledged:
         yield acknowledged
     yield from (one.actor for one in members.everybody(conn) if one.human and one.roles)

@@ -87,7 +87,7 @@ async def _begin(desk: Desk, asking: Asking, text: str, *, channel: str, title: 
 def told(begun: Begun, where: str) -> Shown | None:
     """Return what to tell about a conversation that was begun, or why it was not."""
     heard = begun.heard
-    if begun.run is not None and (heard.kind == "looking" or not heard.text):
+    if begun.run is not None and (heard.kind in ("run", "looking") or not heard.text):
         return notice(f"{where.format(run=begun.run)} {heard.text}".strip())
     return notice(heard.text) if heard.text else None
 

@@ -16,6 +16,7 @@ from sysop.surfaces.slack.blocks.calls import call_text
 from sysop.surfaces.slack.blocks.incident import Cited, Findings, Moment, Part, View
 from sysop.surfaces.slack.blocks.plan import parent
 from sysop.surfaces.slack.look import Look
+from sysop.surfaces.slack.reads import Fact
 
 MOST_RUNS: Final = 5
 _KINDS: Final = {
@@ -88,7 +89,13 @@ def _is_change(row: Effect) -> bool:
 
 def _own(conn: Connection, incident: Incident) -> list[Moment]:
     found = reads.facts(conn, incidents.chain(incident.id), tuple(_KINDS))
-    return [Moment(fact.at, _KINDS[fact.kind].format_map(_told(fact.body)), _person(fact.actor)) for fact in found]
+    return [Moment(fact.at, _own_words(fact), _person(fact.actor)) for fact in found]
+
+
+def _own_words(fact: Fact) -> str:
+    if fact.kind == "incident.opened" and _person(fact.actor) is None:
+        return "opened for alerts"
+    return _KINDS[fact.kind].format_map(_told(fact.body))
 
 
 def _told(body: Mapping[str, Any]) -> Mapping[str, Any]:

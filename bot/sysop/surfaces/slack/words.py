@@ -18,8 +18,12 @@ from sysop.model import Call
 _MENTION = re.compile(r"<([@#!])([A-Za-z0-9^]+)(?:\|[@#]?([^<>]*))?>")
 _QUOTES = str.maketrans({"“": '"', "”": '"', "„": '"', "‘": "'", "’": "'"})
 """What keyboards of phones make of quotes."""
+_LINK = re.compile(r"<((?:https?://|mailto:)([^|>]+))(?:\|([^>]*))?>")
 _QUOTED = re.compile(r"""\"(?:\\.|[^"\\])*\"|(?<!\w)'[^']*'|\\.|(?<=\w)'(?=\w)""", re.DOTALL)
 """A whole quotation, an escaped character, or an apostrophe inside a word."""
+_RAW_QUOTED = re.compile(r"""\"[^"]*\"|(?<!\w)'[^']*'|(?<=\w)'(?=\w)""")
+_HELD = "\ue000"
+"""Stands for an apostrophe where no backslash can."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +66,17 @@ def split(text: str) -> list[str]:
         raise InvalidRequest(_open_quote(typed)) from None
 
 
+def split_raw(text: str) -> list[str]:
+    """Return words as `split` does, with every backslash as it was typed: patterns have a meaning for them."""
+    typed = plain(text).translate(_QUOTES)
+    found = shlex.shlex(_RAW_QUOTED.sub(lambda one: _HELD if one[0] == "'" else one[0], typed), posix=True)
+    found.whitespace_split, found.commenters, found.escape = True, "", ""
+    try:
+        return [word.replace(_HELD, "'") for word in found]
+    except ValueError:
+        raise InvalidRequest(_open_quote(typed)) from None
+
+
 def _open_quote(typed: str) -> str:
     """Return which word opens a quote that is never closed, and how it can be written."""
     left = _QUOTED.sub(lambda found: "_" * len(found[0]), typed)
@@ -98,8 +113,11 @@ def _json(key: str, text: str) -> Any:
 
 
 def plain(text: str) -> str:
-    """Return what a person typed: Slack's escapes undone, links as their address, mentions as names where told."""
-    shown = re.sub(r"<((?:https?|mailto):[^|>]+)(?:\|[^>]*)?>", r"\1", text)
+    """Return what a person typed: Slack's escapes undone, links as their address, mentions as names where told.
+
+    A name like `web-1.example.com` is no address to whoever typed it, though Slack makes a link of it.
+    """
+    shown = _LINK.sub(lambda found: found[2] if found[2] == found[3] else found[1], text)
     shown = _MENTION.sub(lambda found: f"{found[1]}{found[3] or found[2]}", shown)
     return shown.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&").strip()
 

@@ -12,10 +12,17 @@ from sysop.watches.logs.tail import CHUNK, Identity, Position, Tail
 
 MAX_FILES = 200
 SCAN_S = 5.0
+COMPRESSED = (".gz", ".bz2", ".xz", ".zst", ".lz4", ".zip")
 LINGER_S = 60.0
 """A file that was renamed or deleted may still be written to for a while."""
 
 log = logging.getLogger(__name__)
+
+
+def files_of(patterns: Sequence[str]) -> list[str]:
+    """Return what fits the patterns, by name, without folders and without what rotation has compressed."""
+    found = {path for pattern in patterns for path in glob.glob(pattern, recursive=True)}
+    return sorted(path for path in found if not path.endswith(COMPRESSED) and not os.path.isdir(path))
 
 
 class Follower:
@@ -86,16 +93,27 @@ class Follower:
                 if identity in self._tails:
                     self._tails[identity].path = Path(path)
                 else:
-                    self._tails[identity] = Tail(Path(path), 0 if whole else None)
+                    identity = self._begin(path, whole=whole)
                 here.add(identity)
-                self._unreadable.discard(path)
             except OSError as bad:
                 self._complain(path, bad)
         self._let_go(here)
 
+    def _begin(self, path: str, *, whole: bool) -> Identity:
+        """Follow a file and return what it is, which is another one where a rotation came in between."""
+        tail = Tail(Path(path), 0 if whole else None)
+        if tail.identity in self._tails:
+            tail.close()
+        else:
+            others = list(self._tails.values())
+            self._tails[tail.identity] = tail
+            if whole:
+                tail.begin_after(others)
+        self._unreadable.discard(path)
+        return tail.identity
+
     def _paths(self) -> list[str]:
-        found = sorted({path for pattern in self._patterns for path in glob.glob(pattern, recursive=True)})
-        files = [path for path in found if not os.path.isdir(path)]
+        files = files_of(self._patterns)
         if len(files) > MAX_FILES:
             self._complain("…", OSError(None, f"{len(files)} files fit the patterns, {MAX_FILES} are followed"))
         return files[:MAX_FILES]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 import threading
 from collections.abc import Callable, Iterable, Mapping
@@ -19,13 +20,17 @@ from sysop.watches.logs.drifts import Drifts, Open, Turn
 from sysop.watches.logs.follow import Follower
 from sysop.watches.logs.masks import MAX_LINE
 from sysop.watches.logs.miner import MAX_EXAMPLE, Miner, Template
-from sysop.watches.logs.rates import RECENT, WHOLE, Drift, Rates
+from sysop.watches.logs.rates import KEPT, RECENT, WHOLE, Drift, Rates
 from sysop.watches.methods import STRICTNESS
 
 BUDGET = 4 * 1024 * 1024
 """Bytes read at one look. A log that grows faster is followed with delay, and its rates are not judged meanwhile."""
 
+log = logging.getLogger(__name__)
+
 _LATE = 1.5
+_OLDER_THAN_ANY = 3
+"""Times the windows that are remembered."""
 
 
 class LogWatch:
@@ -53,9 +58,10 @@ class LogWatch:
         self._counts: dict[str, int] = {}
         self._began = 0.0
         self._windows = 0
-        self._behind = False
+        self._behind = self._broken = False
         self._closed = False
         self._over = False
+        self._trouble = ""
         self._lock = threading.Lock()
         self.lines = 0
         """Lines counted since this process began."""
@@ -71,8 +77,8 @@ class LogWatch:
         return 1
 
     def is_mine(self, alert: Alert) -> bool:
-        """Tell whether a finding is of this watch on this host: others read logs of their own."""
-        return alert.labels.get(WATCH_LABEL) == self.settings.name and alert.labels.get("host") == self.host
+        """Tell whether a finding is of this watch, on whatever host."""
+        return alert.labels.get(WATCH_LABEL) == self.settings.name
 
     def judges(self, now: float) -> bool:
         """Tell whether a window ends."""
@@ -81,7 +87,7 @@ class LogWatch:
     async def look(self, now: float, firing: Mapping[str, Alert]) -> list[Alert]:
         """Read what is new; at the end of a window return the findings that opened or ended.
 
-        `firing` are the open findings of this watch on this host by fingerprint.
+        `firing` are the open findings of this watch by fingerprint.
         """
         return await asyncio.to_thread(self.look_here, now, firing)
 
@@ -95,13 +101,26 @@ class LogWatch:
             self._open(now)
         self._read()
         if now < self._began:  # the clock was set back: this window says nothing of rates
-            self._began, self._behind = now, True
+            self._began, self._broken = now, True
         if not self.judges(now):
             return []
+        self._say_trouble()
         found = self._close_window(now, firing)
-        self._began, self._behind, self._counts, self._closed = now, False, {}, True
+        self._began, self._behind, self._broken, self._counts, self._closed = now, False, False, {}, True
         self._windows += 1
         return found
+
+    def _say_trouble(self) -> None:
+        """Log what keeps the watch from judging, once until it changes."""
+        before, self._trouble = self._trouble, ""
+        if self._follower is not None and not self._follower.positions:
+            self._trouble = f"sees nothing: no file fits {', '.join(self.settings.files)}"
+        elif self._behind:
+            self._trouble = "reads with delay, and does not judge rates: the log grows faster than it is read"
+        if self._trouble and self._trouble != before:
+            log.warning("the watch %s %s", self.settings.name, self._trouble)
+        elif before and not self._trouble:
+            log.info("the watch %s looks again", self.settings.name)
 
     async def keep(self) -> None:
         """Write the state down, once after each window. Raises OSError."""
@@ -143,7 +162,8 @@ class LogWatch:
 
     def _close_window(self, now: float, firing: Mapping[str, Alert]) -> list[Alert]:
         took = now - self._began
-        judged = self._windows > 0 and not self._behind and took < _LATE * self.settings.every_seconds
+        whole = not self._behind and not self._broken and took < _LATE * self.settings.every_seconds
+        judged = self._windows > 0 and whole
         self._rates.forget(self._miner.forgotten)
         counts = {key: count for key, count in self._counts.items() if self._miner.get(key)}
         self._miner.forgotten.clear()
@@ -153,7 +173,8 @@ class LogWatch:
         turn = self._drifts.turn(found, int(self._began), int(now))
         found_here = list(self._alerts(turn, firing))
         told = {alert.fingerprint for alert in found_here}
-        return [*found_here, *(alert for alert in self._unknown(firing, int(now)) if alert.fingerprint not in told)]
+        left = (*self._unknown(firing, int(now)), *self._orphans(firing, int(now)))
+        return [*found_here, *(alert for alert in left if alert.fingerprint not in told)]
 
     @property
     def _limit(self) -> float:
@@ -174,8 +195,19 @@ class LogWatch:
             return
         held = {self._fingerprint(one.key, one.kind) for one in self._drifts.open}
         for key, alert in firing.items():
-            if key not in held:
+            if key not in held and alert.labels.get("host") == self.host:
                 yield replace(alert, ends_at=max(now * 1000, alert.starts_at))
+
+    def _orphans(self, firing: Mapping[str, Alert], now: int) -> Iterable[Alert]:
+        """Yield findings of other hosts that are older than any finding gets: the host is gone, such as a container.
+
+        A host that is there ends its own long before, since after that many windows a new rate is the usual one.
+        """
+        windows = _OLDER_THAN_ANY * KEPT + self.settings.calm_windows
+        oldest = (now - windows * self.settings.every_seconds) * 1000
+        for alert in firing.values():
+            if alert.labels.get("host") != self.host and alert.starts_at < oldest:
+                yield replace(alert, ends_at=now * 1000)
 
     def _fingerprint(self, key: str, kind: str) -> str:
         return fingerprint("log", self.settings.name, self.host, key, kind)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import os
 from collections import Counter
 from collections.abc import Iterator
@@ -11,7 +10,7 @@ from pathlib import Path
 
 from sysop.redact import redact
 from sysop.sections import LogWatchSettings
-from sysop.watches.logs.follow import MAX_FILES
+from sysop.watches.logs.follow import MAX_FILES, files_of
 from sysop.watches.logs.masks import MAX_LINE
 from sysop.watches.logs.miner import Miner
 from sysop.watches.logs.tail import Tail
@@ -46,8 +45,7 @@ class Survey:
 
 def survey(watch: LogWatchSettings) -> Survey:
     """Read the ends of the files and count. Raises OSError for one that cannot be read."""
-    found = sorted({path for pattern in watch.files for path in glob.glob(pattern, recursive=True)})
-    paths = [path for path in found if os.path.isfile(path)][:MAX_FILES]
+    paths = [path for path in files_of(watch.files) if os.path.isfile(path)][:MAX_FILES]
     each = MAX_BYTES // max(1, len(paths))
     sizes = [os.path.getsize(path) for path in paths]
     miner, counts = Miner(watch.max_templates), Counter[str]()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,6 +52,23 @@ class Position:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """How far a file was read, such that a copy of it can be told: by its beginning and by what was read last."""
+
+    offset: int
+    head: int
+    digest: str
+    last: bytes
+
+    def is_in(self, file: int) -> bool:
+        """Tell whether an open file is a copy. One that was hardly read from cannot be told from another."""
+        start = self.offset - HEAD
+        if len(self.last) < HEAD or os.pread(file, HEAD, start) != self.last:
+            return False
+        return _digest(os.pread(file, self.head, 0)) == self.digest
+
+
 class Tail:
     """An open file and how far it was read. Whole lines only; the last one waits for its end. Close it."""
 
@@ -65,8 +82,9 @@ class Tail:
                 raise OSError(None, "is no plain file", str(path))
             self.identity: Identity = (about.st_dev, about.st_ino)
             self.offset = about.st_size if offset is None else offset
-            self._skipping = offset is None and not self._at_line_start()
-            self._head, self._digest = 0, _digest(b"")
+            self._skipping = not self._at_line_start()
+            self._head, self._digest, self._last = 0, _digest(b""), b""
+            self._before: Mark | None = None
             self._remember()
         except OSError:
             os.close(self._file)
@@ -83,6 +101,12 @@ class Tail:
             return False
         return _digest(os.pread(self._file, position.head, 0)) == position.digest
 
+    def begin_after(self, others: Iterable[Tail]) -> None:
+        """Begin where another file was read to, if this is a copy of it: what rotation empties it copies first."""
+        marks = [mark for other in others for mark in (other._mark, other._before) if mark is not None]
+        if copied := [mark.offset for mark in marks if mark.is_in(self._file)]:
+            self.offset, self._skipping = max(copied), not self._at_line_start()
+
     def read(self) -> list[str] | None:
         """Return the next whole lines, at most `CHUNK` bytes of them, blank ones left out; None at the end.
 
@@ -90,7 +114,8 @@ class Tail:
         """
         size = os.fstat(self._file).st_size
         if size < self.offset or _digest(os.pread(self._file, self._head, 0)) != self._digest:
-            self.offset, self._head, self._digest, self._skipping = 0, 0, _digest(b""), False
+            self._before = self._mark
+            self.offset, self._head, self._digest, self._skipping, self._last = 0, 0, _digest(b""), False, b""
         if size <= self.offset:
             return None
         raw = os.pread(self._file, CHUNK, self.offset)
@@ -99,6 +124,7 @@ class Tail:
         if not whole and len(raw) < CHUNK:
             return None
         self.offset += whole or len(raw)
+        self._last = (self._last + raw[: whole or len(raw)][-HEAD:])[-HEAD:]
         lines = raw[: whole or len(raw)].decode("utf-8", "replace").split("\n")
         lines = lines[1:] if self._skipping else lines
         self._skipping = not whole
@@ -112,6 +138,10 @@ class Tail:
     def close(self) -> None:
         """Close the file."""
         os.close(self._file)
+
+    @property
+    def _mark(self) -> Mark:
+        return Mark(self.offset, self._head, self._digest, self._last)
 
     def _at_line_start(self) -> bool:
         return self.offset == 0 or os.pread(self._file, 1, self.offset - 1) == b"\n"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from slack_bolt.async_app import AsyncApp
+from sqlalchemy import Connection
 
 from sysop.errors import InvalidRequest
 from sysop.incidents.report import draft
@@ -13,6 +14,7 @@ from sysop.store.writer import Tx
 from sysop.surfaces.slack import keys
 from sysop.surfaces.slack.answers import notice
 from sysop.surfaces.slack.blocks import incident as card
+from sysop.surfaces.slack.blocks import regroup
 from sysop.surfaces.slack.blocks.shown import Shown
 from sysop.surfaces.slack.desk import Asking, Desk, Need, listener
 from sysop.surfaces.slack.incoming import Incoming, table, words
@@ -76,11 +78,19 @@ async def more(desk: Desk, asking: Asking) -> Shown | None:
     incident = await _on_card(desk, asking.it, id)
     if what == card.REPORT:
         return await _report(desk, asking, incident)
-    if what == card.MERGE:
-        others = await desk.store.read(incidents.unresolved)
-        if all(one.id == incident for one in others):
-            raise InvalidRequest("there is no other open incident that it could be part of")
+    await desk.store.read(lambda conn: check_may_open(conn, what, incident))
     return None
+
+
+def check_may_open(conn: Connection, what: str, id: str) -> None:
+    """Raise InvalidRequest that says why a form has not opened: an old card may offer what is no more."""
+    incident = incidents.load(conn, id)
+    if closed := regroup.over(incident):
+        raise InvalidRequest(f"{closed}; nothing was done")
+    if what == card.SPLIT and not regroup.parted(incident):
+        raise InvalidRequest(f"{id} has not more than one alert; there is nothing to split off")
+    if what == card.MERGE and all(one.id == id for one in incidents.open_heads(conn)):
+        raise InvalidRequest("there is no other open incident that it could be part of")
 
 
 async def report(desk: Desk, asking: Asking) -> Shown | None:
@@ -89,13 +99,16 @@ async def report(desk: Desk, asking: Asking) -> Shown | None:
 
 
 async def _report(desk: Desk, asking: Asking, incident: str) -> Shown | None:
-    """Share the draft of the post-incident report as a file in the incident's thread, once a click."""
+    """Share the draft of the post-incident report as a file in the incident's thread, once a click.
+
+    It is made before it is written down: a long one must not keep the writer from others.
+    """
+    made = await desk.store.read(lambda conn: draft(conn, desk.inventory, incident))
 
     def unit(tx: Tx) -> bool:
         talk = conversations.of_incident(tx.conn, incident)
         if talk is None or not approvals.first_delivery(tx, f"report:{asking.key}"):
             return False
-        made = draft(tx.conn, desk.inventory, incident)
         names = {"filename": made.file, "title": one_line(made.title, 200)}
         outbox.file(tx, talk, {**names, "content": made.text, "comment": REPORT_COMMENT})
         return True

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from sysop.model import Approval, Incident
+from sysop.model import Approval
+from sysop.store.incidents import Brief
 from sysop.store.mode import Mode
 from sysop.surfaces.slack.blocks import approval, bound, listings, parts
 from sysop.surfaces.slack.blocks.names import Names
@@ -38,14 +39,15 @@ class PluginState:
 class Desk:
     """What a Home shows. `approvals` are those this person may decide, `waiting` is how many others there are.
 
-    `held` counts the alerts that were held back, by the kind of the reason.
+    `incidents` are the newest of `open` ones. `held` counts the alerts that were held back, by the kind of the reason.
     """
 
     now: int
     mode: Mode
     approvals: Sequence[Approval] = ()
     waiting: int = 0
-    incidents: Sequence[Incident] = ()
+    incidents: Sequence[Brief] = ()
+    open: int = 0
     plugins: Sequence[PluginState] = ()
     held: Mapping[str, int] = field(default_factory=dict)
 
@@ -111,7 +113,7 @@ def _approval(one: Approval, names: Names) -> Block:
 
 
 def _incidents(desk: Desk, links: Links) -> list[Block | None]:
-    lines = listings.incident_lines(desk.incidents, MOST_INCIDENTS, links)
+    lines = listings.incident_lines(desk.incidents, MOST_INCIDENTS, desk.open, links)
     found = bullets(lines) or section(styled("No incident is open."))
     held = listings.held_back(desk.held)
     return [parts.header("Open incidents"), rich(found, section(styled(f"{held}.", "italic")) if held else None)]

@@ -10,6 +10,7 @@ from sysop.model import Incident, IncidentState
 from sysop.surfaces.slack.blocks import parts
 from sysop.surfaces.slack.blocks.names import Names
 from sysop.surfaces.slack.blocks.origins import origins
+from sysop.surfaces.slack.blocks.regroup import parted
 from sysop.surfaces.slack.blocks.shown import Block, Shown, shown
 from sysop.surfaces.slack.links import Links
 from sysop.surfaces.slack.rich import Element, bullets, date, link, rich, said, section, styled
@@ -163,8 +164,9 @@ def _alerts_title(incident: Incident) -> str:
 
 
 def _alerts(incident: Incident, links: Links) -> list[list[Element]]:
+    """Return the alerts with the reasons why they belong here, those that fire still before those that are over."""
     found: list[list[Element]] = []
-    pairs = list(zip(incident.alerts, incident.reasons, strict=False))
+    pairs = sorted(zip(incident.alerts, incident.reasons, strict=False), key=lambda pair: not pair[0].firing)
     for alert, reason in pairs[:MOST_ALERTS]:
         name = (
             link(one_line(alert.name, 80), alert.url, links)
@@ -266,7 +268,7 @@ def _afterwards(view: View) -> list[Block]:
 
 def _more(incident: Incident) -> list[tuple[str, str]]:
     """Return what people know better than correlation."""
-    apart = [("Not this incident …", f"{SPLIT}:{incident.id}")] if len(incident.alerts) > 1 else []
+    apart = [("Not this incident …", f"{SPLIT}:{incident.id}")] if parted(incident) else []
     return [*apart, ("Merge into …", f"{MERGE}:{incident.id}"), ("Report so far", f"{REPORT}:{incident.id}")]
 
 

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from sysop.model import Approval, AuditEntry, Incident, IncidentState, Run, RunState
+from sysop.model import Approval, AuditEntry, IncidentState, Run, RunState
+from sysop.store.incidents import Brief
 from sysop.store.mode import Mode
 from sysop.surfaces.slack.blocks import parts
 from sysop.surfaces.slack.blocks.incident import Cited
@@ -111,26 +112,25 @@ def _waiting(it: Status, names: Names, links: Links) -> list[Element]:
     return [title, listed] if listed else []
 
 
-def incident_lines(found: Sequence[Incident], most: int, links: Links) -> list[Line]:
-    """Return incidents one a line, with a last line for those that have no room."""
+def incident_lines(found: Sequence[Brief], most: int, total: int, links: Links) -> list[Line]:
+    """Return incidents one a line, with a last line for those of all that have no room."""
     lines: list[Line] = []
-    for one in found[:most]:
+    for brief in found[:most]:
+        one = brief.incident
         services = f" · {one_line(', '.join(one.services), 120)}" if one.services else ""
         head = [styled(f"{_STATES[one.state]} "), *said(one_line(one.title, 150), links)]
-        firing = sum(alert.firing for alert in one.alerts)
-        about = (
-            f" · {one_line(one.severity, 30)}{services} · {times(len(one.alerts), 'alert')}, {firing} firing · since "
-        )
+        count = f"{times(brief.alerts, 'alert')}, {brief.firing} firing"
+        about = f" · {one_line(one.severity, 30)}{services} · {count} · since "
         lines.append([*head, styled(about), date(one.opened_at), styled(" "), styled(one.id, "code")])
-    if len(found) > most:
-        lines.append([styled(f"… and {len(found) - most} more", "italic")])
+    if total > len(lines):
+        lines.append([styled(f"… and {total - len(lines)} more", "italic")])
     return lines
 
 
-def incidents(found: Sequence[Incident], links: Links) -> Shown:
-    """Return incidents, as they are given."""
-    lines = incident_lines(found, MOST, links)
-    return _list(times(len(found), "incident"), lines, len(lines), "No incident is open.", MOST + 1)
+def incidents(found: Sequence[Brief], total: int, links: Links) -> Shown:
+    """Return incidents, as they are given, of so many in all."""
+    lines = incident_lines(found, MOST, total, links)
+    return _list(times(total, "incident"), lines, len(lines), "No incident is open.", MOST + 1)
 
 
 def approval_lines(found: Sequence[Approval], names: Names, links: Links) -> list[Line]:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import re2
 
 from sysop.errors import InvalidRequest
 from sysop.incidents.silences import Mirrored
-from sysop.incidents.silencing import MAX_COMMENT, Wish, check_matchers, matcher, seconds_of
+from sysop.incidents.silencing import MAX_COMMENT, MAX_VALUE, Wish, matcher, seconds_of
 from sysop.model import Incident
 from sysop.store.silences import Matcher, Silence
 from sysop.surfaces.slack.blocks import parts
@@ -34,12 +34,13 @@ _HINT: Final = "One a line, and all must be met: service=checkout, severity!=cri
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """What is known of a silence before the form is filled in."""
+    """What is known of a silence before the form is filled in; so many services of an incident are `left` out."""
 
     conditions: Sequence[str] = ()
     length: str = ""
     begins: str = ""
     comment: str = ""
+    left: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +53,15 @@ class Listed:
 
 
 def about(incident: Incident) -> Given:
-    """Return what silences an incident's services, or without any the rule of its first alert."""
+    """Return what silences an incident's first services, or without any the rule of its first alert."""
     services = [name for name in incident.services if _fits(name)][:MOST_SERVICES]
+    while len(pattern := "|".join(map(re2.escape, services))) > MAX_VALUE:
+        services.pop()
+    left = len(incident.services) - len(services)
     if len(services) == 1:
-        return Given([str(Matcher("service", "=", services[0]))])
+        return Given([str(Matcher("service", "=", services[0]))], left=left)
     if services:
-        return Given([str(Matcher("service", "=~", "|".join(map(re2.escape, services))))])
+        return Given([str(Matcher("service", "=~", pattern))], left=left)
     rules = [alert.name for alert in incident.alerts if _fits(alert.name)]
     return Given([str(Matcher("alertname", "=", rules[0]))] if rules else [])
 
@@ -70,7 +74,8 @@ def _fits(name: str) -> bool:
 def form(given: Given, metadata: str) -> Block:
     """Return the modal that sets a silence."""
     conditions = "\n".join(given.conditions)
-    note = rich(section(styled("Alerts that meet the conditions are taken in and open no incident.")))
+    left = f" Not among them: {times(given.left, 'more service')} of the incident." if given.left else ""
+    note = rich(section(styled(f"Alerts that meet the conditions are taken in and open no incident.{left}")))
     return modal(
         FORM,
         "Silence alerts",
@@ -88,40 +93,41 @@ def form(given: Given, metadata: str) -> Block:
 
 def wished(state: Mapping[str, Any]) -> Wish | Wrong:
     """Return the silence that was asked for, or what is wrong by block."""
-    errors: dict[str, str] = {}
-
-    def read(block: str, parse: Any, otherwise: Any) -> Any:
-        text = (typed(state, block, TEXT) or "").strip()
+    found, errors = _FINE, dict[str, str]()
+    for field, (block, parse) in _FIELDS.items():
         try:
-            return parse(text)
+            given = {field: parse((typed(state, block, TEXT) or "").strip())}
+            replace(_FINE, **given).check()
         except InvalidRequest as bad:
             errors[block] = one_line(str(bad), 150)
-            return otherwise
-
-    found = Wish(
-        matchers=read("conditions", _conditions, ()),
-        seconds=read("length", seconds_of, 1),
-        in_seconds=read("begins", lambda text: seconds_of(text) if text else 0, 0),
-        comment=read("comment", _comment, "x"),
-    )
-    if not errors:
-        try:
-            found.check()
-        except InvalidRequest as bad:
-            errors["length"] = one_line(str(bad), 150)
+        else:
+            found = replace(found, **given)
     return Wrong(errors) if errors else found
 
 
 def _conditions(text: str) -> tuple[Matcher, ...]:
-    found = tuple(matcher(part) for part in text.splitlines() if part.strip())
-    check_matchers(found)
-    return found
+    return tuple(matcher(part) for part in text.splitlines() if part.strip())
+
+
+def _begins(text: str) -> int:
+    return seconds_of(text) if text else 0
 
 
 def _comment(text: str) -> str:
     if not text:
         raise InvalidRequest("Say why, so that the next one on call knows.")
     return text
+
+
+_FINE: Final = Wish((Matcher("alertname", "=", "any"),), 1, "any")
+"""Nothing is wrong with it: with one field of another, what is wrong is about that field."""
+_FIELDS: Final[Mapping[str, tuple[str, Callable[[str], Any]]]] = {
+    "matchers": ("conditions", _conditions),
+    "seconds": ("length", seconds_of),
+    "in_seconds": ("begins", _begins),
+    "comment": ("comment", _comment),
+}
+"""Each field of a wish, with the block of the form that asks for it and what reads it."""
 
 
 def listed(found: Sequence[Listed], now: int, names: Names, links: Links, *, may_end: bool, new: Block) -> Shown:

@@ -19,8 +19,8 @@ async def incident(desk: Desk, asking: Asking) -> Shown | None:
         return None
     if word:
         raise InvalidRequest("write /sysop incident for the open ones, or /sysop incident new")
-    found = await desk.store.read(lambda conn: incidents.listed(conn, open_only=True))
-    return listings.incidents(found, desk.links)
+    found, total = await desk.store.read(lambda conn: incidents.briefs(conn, listings.MOST))
+    return listings.incidents(found, total, desk.links)
 
 
 COMMAND = Command("incident", "/sysop incident [new]", "list open incidents, or open one", incident)

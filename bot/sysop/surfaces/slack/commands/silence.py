@@ -54,7 +54,7 @@ class Typed:
 
 def parse(text: str) -> Typed:
     """Return what was typed: conditions, `[for] 2h`, `[in 30m]`, and why. Raises InvalidRequest that shows the form."""
-    left = words.split(text)
+    left = words.split_raw(text)
     matchers = []
     while left and is_condition(left[0]):
         matchers.append(matcher(left.pop(0)))

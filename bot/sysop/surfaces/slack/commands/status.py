@@ -23,7 +23,7 @@ async def status(desk: Desk, asking: Asking) -> Shown:
     def read(conn: Connection) -> Status:
         silent = [f"I am not in {channel}: invite me" for channel in outbox.waits_in(conn)]
         under_way = sum(not run.over for run in runs.newest(conn, 200))
-        found = len(incidents.unresolved(conn))
+        found = len(incidents.open_heads(conn))
         waits = approvals.undecided(conn) if asking.actor.human else []  # ids help nobody whose vote does not count
         back = held.counts(conn, Tx(conn).now() - DAY_MS)
         asked = approvals.waiting(conn)

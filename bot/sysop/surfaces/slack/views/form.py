@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
@@ -10,6 +11,7 @@ from slack_bolt.context.ack.async_ack import AsyncAck
 from slack_bolt.context.async_context import AsyncBoltContext
 from slack_bolt.request.async_request import AsyncBoltRequest
 
+from sysop.errors import InvalidRequest, StoreError
 from sysop.surfaces.slack import incoming as edge
 from sysop.surfaces.slack.blocks.inputs import Wrong
 from sysop.surfaces.slack.desk import Desk, Need, Work, answer
@@ -18,6 +20,8 @@ from sysop.surfaces.slack.intake import NOTHING_WAS_RUN, NOTHING_YET, NotKept, s
 
 Check = Callable[[Desk, Incoming], Awaitable[Any]]
 """Returns Wrong where a form cannot be taken; anything else is forgotten, since it is parsed again later."""
+
+log = logging.getLogger(__name__)
 
 
 def form(app: AsyncApp, desk: Desk, callback: str, check: Check, work: Work, need: Need) -> None:
@@ -40,7 +44,11 @@ def form(app: AsyncApp, desk: Desk, callback: str, check: Check, work: Work, nee
 
 async def problems(desk: Desk, it: Incoming, check: Check, signature: str | None) -> Mapping[str, str]:
     """Return what is wrong by block; with nothing wrong, the form is in the inbox."""
-    found = await check(desk, it)
+    try:
+        found = await check(desk, it)
+    except (InvalidRequest, StoreError) as failed:
+        log.info("a form %s could not be checked: %s", it.key, failed)
+        return {first_input(it): NOTHING_WAS_RUN if isinstance(failed, StoreError) else str(failed)}
     if isinstance(found, Wrong):
         return found.errors
     try:

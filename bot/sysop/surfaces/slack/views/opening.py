@@ -146,10 +146,10 @@ async def _of_incident(desk: Desk, it: Incoming, kind: str, id: str) -> Block | 
     if kind == _QUIET:
         return silences.form(silences.about(incident), memory)
     if kind == incident_card.SPLIT:
-        return regroup.split(incident, memory) if len(incident.alerts) > 1 else None
-    others = await desk.store.read(incidents.unresolved)
+        return None if regroup.over(incident) or not regroup.parted(incident) else regroup.split(incident, memory)
+    others = await desk.store.read(incidents.open_heads)
     open_ones = [one for one in reversed(others) if one.id != id]
-    return regroup.merge(incident, open_ones, memory) if open_ones else None
+    return None if regroup.over(incident) or not open_ones else regroup.merge(incident, open_ones, memory)
 
 
 def _of_silence(it: Incoming, text: str) -> Block | None:

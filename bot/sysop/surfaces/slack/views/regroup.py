@@ -48,6 +48,8 @@ async def _merge(desk: Desk, asking: Asking) -> Shown:
     into = regroup.into(asking.it.state)
     if isinstance(into, Wrong):
         raise InvalidRequest("; ".join(into.errors.values()))
-    incident = await _incident(desk, asking.it)
-    await desk.regroup.merge(incident.id, into, asking.actor)
+    id = words(asking.it.metadata.get("incident"))
+    incident = await desk.store.read(lambda conn: incidents.head(conn, id))
+    if incident.merged_into != into:  # else somebody else was faster, or this is done a second time
+        await desk.regroup.merge(incident.id, into, asking.actor)
     return notice(f"{incident.id} is part of {into} now.")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from statistics import fmean, median
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
@@ -22,14 +22,13 @@ from sysop.api import (
     MetricSeries,
     MetricSource,
     PluginContext,
-    Response,
     Risk,
     action,
     hookimpl,
 )
+from sysop_plugins.metrics.answers import Answer, Data, Sample, Series, instant, matrix, numbers, read_answer
 
 MAX_POINTS = 11_000  # Prometheus's own limit for one series; ours for one answer
-MAX_SERIES = 1_000
 MIN_SAMPLES = 10
 MAX_Z = 6.0  # measured: fires on a real jump at once and stays quiet on noise, where 3 does not
 _LARGEST = 1e300  # beyond it differences have no finite value
@@ -55,19 +54,7 @@ class Settings(BaseModel):
         return url.rstrip("/") if url else None
 
 
-class _Data(BaseModel):
-    model_config = ConfigDict(frozen=True)
-
-
-class Sample(_Data):
-    """One series' value. `value` is null where it is no finite number; `at` is in seconds since the epoch."""
-
-    labels: dict[str, str]
-    value: float | None
-    at: float
-
-
-class Samples(_Data):
+class Samples(Data):
     """An instant query's answer. `value` is the only series' value, null with none or several of them."""
 
     query: str
@@ -76,21 +63,7 @@ class Samples(_Data):
     count: int
 
 
-class Point(_Data):
-    """A value at a time, in seconds since the epoch. `value` is null where it is no finite number."""
-
-    at: float
-    value: float | None
-
-
-class Series(_Data):
-    """One series over time, oldest point first."""
-
-    labels: dict[str, str]
-    points: tuple[Point, ...]
-
-
-class Range(_Data):
+class Range(Data):
     """A range query's answer. `start` and `end` are in seconds since the epoch."""
 
     query: str
@@ -101,7 +74,7 @@ class Range(_Data):
     count: int
 
 
-class Anomaly(_Data):
+class Anomaly(Data):
     """Whether the latest value departs from those before it.
 
     `z` counts robust standard deviations; it is null where nothing was judged or the history never moved.
@@ -125,7 +98,7 @@ Step = Annotated[int, Field(ge=1, le=86_400, description="Distance of two points
 async def query(ctx: Context, query: Query) -> Samples:
     """Ask for the value of a PromQL expression now."""
     data = await _ask(ctx, "query", {"query": query})
-    series = _instant(data)
+    series = instant(data)
     return Samples(query=query, series=series, value=series[0].value if len(series) == 1 else None, count=len(series))
 
 
@@ -191,7 +164,7 @@ async def _range(ctx: Context, query: str, minutes: int, step_seconds: int) -> R
     end = ctx.now() / 1000
     start = end - minutes * 60
     params = {"query": query, "start": f"{start:.3f}", "end": f"{end:.3f}", "step": str(step_seconds)}
-    series = _matrix(await _ask(ctx, "query_range", params))
+    series = matrix(await _ask(ctx, "query_range", params))
     total = sum(len(s.points) for s in series)
     if total > MAX_POINTS:
         raise InvalidCall(
@@ -200,92 +173,30 @@ async def _range(ctx: Context, query: str, minutes: int, step_seconds: int) -> R
     return Range(query=query, start=start, end=end, step_seconds=step_seconds, series=series, count=len(series))
 
 
-@dataclass(frozen=True, slots=True)
-class _Answer:
-    kind: str
-    result: Any
-
-
-async def _ask(ctx: Context, path: str, params: Mapping[str, str]) -> _Answer:
+async def _ask(ctx: Context, path: str, params: Mapping[str, str]) -> Answer:
     return await _get(ctx.settings, ctx.http, ctx.secret, path, params)
 
 
 async def _get(
     settings: Settings, http: Http, secret: Callable[[str], str], path: str, params: Mapping[str, str]
-) -> _Answer:
+) -> Answer:
     if settings.url is None:
         raise ActionFailed(_NO_URL)
     headers = {"Authorization": f"Bearer {secret(settings.token_secret)}"} if settings.token_secret else {}
     response = await http.request(
         "GET", f"{settings.url}/api/v1/{path}", params=params, headers=headers, timeout=settings.timeout
     )
-    return _answer(response)
+    return read_answer(response)
 
 
 async def read(ctx: PluginContext, secret: Callable[[str], str], query: MetricQuery) -> Sequence[MetricSeries]:
-    """Answer a watch's query. Raises ActionFailed or InvalidCall."""
+    """Answer a watch's query; what is no finite number is NaN. Raises ActionFailed or InvalidCall.
+
+    A hundred thousand points are taken apart in a thread, so that nothing else waits for it.
+    """
     params = {"query": query.text, "start": str(query.start), "end": str(query.end), "step": str(query.step)}
-    found = _matrix(await _get(ctx.settings, ctx.http, secret, "query_range", params))
-    return [
-        MetricSeries(one.labels, [(p.at, math.nan if p.value is None else p.value) for p in one.points])
-        for one in found
-    ]
-
-
-def _answer(response: Response) -> _Answer:
-    """Tell Prometheus's own refusals from those of something in front of it."""
-    if response.status in (401, 403):
-        raise ActionFailed(f"metrics: the server answered {response.status}; see plugins.metrics.token_secret")
-    body = response.json()
-    match body:
-        case {"status": "success", "data": {"resultType": str(kind), "result": result}}:
-            return _Answer(kind, result)
-        case {"status": "error", "error": str(message)}:
-            raise ActionFailed(f"metrics: {body.get('errorType', 'error')}: {message}")
-    raise ActionFailed(f"metrics: the server answered {response.status} with something that is not Prometheus's API")
-
-
-def _instant(answer: _Answer) -> tuple[Sample, ...]:
-    try:
-        match answer.kind:
-            case "vector":
-                found = tuple(_sample(one["metric"], one["value"]) for one in answer.result)
-            case "scalar":
-                found = (_sample({}, answer.result),)
-            case kind:
-                raise InvalidCall(f"query: gives a {kind}, not a value now; for a history use metrics.range")
-    except (KeyError, TypeError, ValueError) as bad:
-        raise _unreadable(bad) from bad
-    if len(found) > MAX_SERIES:
-        raise InvalidCall(f"query: gives {len(found)} series, at most {MAX_SERIES} are read; aggregate or narrow it")
-    return found
-
-
-def _matrix(answer: _Answer) -> tuple[Series, ...]:
-    if answer.kind != "matrix":
-        raise ActionFailed(f"metrics: the server answered a range query with a {answer.kind}")
-    try:
-        return tuple(
-            Series(labels=one["metric"], points=tuple(Point(at=at, value=_number(v)) for at, v in one["values"]))
-            for one in answer.result
-        )
-    except (KeyError, TypeError, ValueError) as bad:
-        raise _unreadable(bad) from bad
-
-
-def _sample(labels: dict[str, str], value: Any) -> Sample:
-    at, text = value
-    return Sample(labels=labels, value=_number(text), at=at)
-
-
-def _number(text: str) -> float | None:
-    """Read a sample's text. NaN and the infinities have no JSON form, so they become null."""
-    number = float(text)
-    return number if math.isfinite(number) else None
-
-
-def _unreadable(bad: Exception) -> ActionFailed:
-    return ActionFailed(f"metrics: the server's answer cannot be read: {type(bad).__name__}: {bad}")
+    answer = await _get(ctx.settings, ctx.http, secret, "query_range", params)
+    return await asyncio.to_thread(numbers, answer)
 
 
 async def _health(ctx: PluginContext) -> Health:
@@ -300,7 +211,7 @@ async def _health(ctx: PluginContext) -> Health:
         if response.status in (401, 403) and settings.token_secret:
             return Health(True, f"{settings.url} answers and wants the token, which is sent in calls only")
         if response.status != 400:  # a server of few series may refuse this one; that too is an answer
-            _answer(response)
+            read_answer(response)
     except (ActionFailed, OSError) as failed:
         return Health(False, str(failed), fix)
     return Health(True, f"{settings.url} answers")
