@@ -64,7 +64,7 @@ class Ingress:
             return AuthorizeResult(enterprise_id=None, team_id="T1", bot_token="xoxb-1", bot_id="B1", bot_user_id="U0")
 
         self.bolt = AsyncApp(
-            name="sysop",
+            name="guarded",
             client=self.clients.plain,
             signing_secret=SECRET,
             authorize=identity,
