@@ -1,11 +1,13 @@
 """A storm is one incident: a burst is measured against the time before it, never against itself."""
 
+import random
 from collections import Counter
 
 import pytest
 from shop import NOBODY, alert, groups, placed, topology
 
-from sysop.incidents.correlation import Correlator, Occurrence, Topology
+from sysop.incidents.correlation import Correlator, Knobs, Occurrence, Topology
+from sysop.incidents.correlation.topology import Node
 
 APART = (0.0, 0.01, 1.0)
 PATH = ("front", "checkout", "database")
@@ -67,3 +69,17 @@ def test_the_newest_alert_of_a_storm_is_held_against_twelve_others_however_large
     storm = [alert(at * 0.01, f"Rule{at % 7}", PATH[at % 3], pod=f"pod-{at}") for at in range(300)]
     reason = placed(Correlator(topology(), NOBODY), *storm)[storm[-1].key].reason
     assert reason.endswith("; 12 of 299 other members agree")
+
+
+def test_what_comes_after_an_incident_is_full_is_the_next_one_and_not_hundreds() -> None:
+    """Twelve earlier alerts may all be of the full one, or each alone: then more are looked at."""
+    dice = random.Random(7)
+    names = [f"{letter}{number}x" for letter in "abcdef" for number in range(50)]
+    calls = {(name, called) for at, name in enumerate(names[:-3]) for called in dice.sample(names[at + 1 :], 2)}
+    known = Topology(services={name: Node(name) for name in names}, calls=frozenset(calls))
+    storm = [
+        alert(at * 0.006, f"Rule{dice.randrange(7)}", dice.choice(names), "critical", pod=f"pod-{at}")
+        for at in range(3000)
+    ]
+    found = shown(Correlator(known, Knobs(largest=500)), storm)
+    assert len(found) <= 8, found

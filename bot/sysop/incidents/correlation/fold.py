@@ -10,7 +10,7 @@ This is a Poisson cluster process with background noise, solved greedily.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from sysop.incidents.correlation.corrections import Corrections
 from sysop.incidents.correlation.grouping import Grouping
@@ -22,7 +22,7 @@ from sysop.incidents.correlation.text import Texts
 
 WEAK = 0.1  # links with less belief are not kept
 IN_SCOPE, ON_SERVICE, ON_NEIGHBOUR, ON_MACHINE = 12, 4, 1, 12  # the latest firings looked at, by index
-MOST_LINKS = 12  # to earlier ones; of a full core nine count, and the rest is cost
+MOST_LINKS = 12  # to earlier ones where they agree; of a full core nine count, and the rest is cost
 SAMPLE = 4
 TOLD_TIMES = 8
 FLAPPING = 2  # firings within the memory that no incident explained
@@ -196,9 +196,14 @@ class Fold:
                 other.links.append(member)
                 other.weights.append(weight)
                 room -= 1
-                if not room:
+                if not room and self._of_one(links):
                     break
         member.linked = len(links)
+
+    def _of_one(self, links: Sequence[Member]) -> bool:
+        """Tell whether all are members of one group that takes more: then others can only say the same."""
+        group = links[0].group
+        return group is not None and self.grouping.has_room(group) and all(other.group is group for other in links)
 
     def _unsure(self, earlier: Member, later: Member, odds: float | None) -> float:
         """Return the odds of a relation that is new, forbidden, or one the topology knows nothing of."""

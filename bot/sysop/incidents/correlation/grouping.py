@@ -42,7 +42,7 @@ class Grouping:
         scores = self.scores(member) if member.links else {}
         fitting = [(score, group) for group, score in scores.items() if score >= join and len(group.members) < largest]
         if not fitting:
-            member.alike = alike is not None and self._has_room(alike)
+            member.alike = alike is not None and self.has_room(alike)
             self.put(member, alike if alike is not None and member.alike else self.group("I-" + member.key))
             return
         best = max(fitting, key=_score_then_id)[1] if len(fitting) > 1 else fitting[0][1]
@@ -67,13 +67,14 @@ class Grouping:
     def _better(self, scores: dict[Group, float], here: float) -> Group | None:
         best, top = None, max(here + BETTER, self._join)
         for group, score in scores.items():
-            if score < top or not self._has_room(group):
+            if score < top or not self.has_room(group):
                 continue
             if score > top or (best is not None and group.id < best.id):
                 best, top = group, score
         return best
 
-    def _has_room(self, group: Group) -> bool:
+    def has_room(self, group: Group) -> bool:
+        """Tell whether a group takes more members."""
         return len(group.members) < self._largest
 
     def scores(self, member: Member) -> dict[Group, float]:
@@ -166,6 +167,8 @@ class Grouping:
 
 def _by_group(member: Member) -> dict[Group | None, list[float]]:
     groups = [other.group for other in member.links]
+    if not groups:
+        return {}
     if groups.count(groups[0]) == len(groups):  # most often
         return {groups[0]: member.weights.copy()}
     found: dict[Group | None, list[float]] = {}
