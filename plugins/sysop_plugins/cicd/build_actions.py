@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
+from functools import partial
 from typing import Annotated, Any
 
 from pydantic import Field
@@ -98,9 +100,8 @@ async def pipeline_health(
 
 async def _preview_trigger(ctx: Context, args: Any) -> Preview:
     found = await _pipeline(provider_of(ctx), args.pipeline)
-    given = tuple(f"{name} = {value}" for name, value in sorted(args.parameters.items()))
     about = f": {found.description}" if found.description else ""
-    return Preview(f"Start a build of pipeline {found.name}{about}", given)
+    return Preview(f"Start a build of pipeline {found.name}{about}", _told(args.parameters))
 
 
 async def _find_build(ctx: Context, args: Any) -> Reconciled:
@@ -108,14 +109,10 @@ async def _find_build(ctx: Context, args: Any) -> Reconciled:
     return reconciled(found, found.build)
 
 
-@action(
-    risk=Risk.CHANGE,
-    target="pipeline:{pipeline}",
-    preview=_preview_trigger,
-    verify=_BUILD_CHECK,
-    reconcile=_find_build,
-    idempotent=True,
-)
+_start = partial(action, risk=Risk.CHANGE, verify=_BUILD_CHECK, reconcile=_find_build, idempotent=True)
+
+
+@_start(target="pipeline:{pipeline}", preview=_preview_trigger)
 async def trigger(ctx: Context, pipeline: str, parameters: dict[str, str] = {}) -> Build:  # noqa: B006  never touched
     """Start a build of a pipeline and return it at once. Pipelines that deploy are started by cicd.deploy."""
     provider = provider_of(ctx)
@@ -126,9 +123,8 @@ async def trigger(ctx: Context, pipeline: str, parameters: dict[str, str] = {}) 
 async def _preview_rerun(ctx: Context, args: Any) -> Preview:
     provider = provider_of(ctx)
     build = await _fit_to_rerun(provider, args.build)
-    given = tuple(f"{name} = {value}" for name, value in sorted(build.parameters.items()))
     why = f", which {build.state}{f' ({build.reason})' if build.reason else ''}"
-    return Preview(f"Run pipeline {build.pipeline} again as build {build.id}{why}", given)
+    return Preview(f"Run pipeline {build.pipeline} again as build {build.id}{why}", _told(build.parameters))
 
 
 async def _rerun_state(ctx: Context, args: Any) -> dict[str, Any]:
@@ -141,15 +137,7 @@ async def _fit_to_rerun(provider: Provider, id: str) -> Build:
     return build
 
 
-@action(
-    risk=Risk.CHANGE,
-    target="build:{build}",
-    preview=_preview_rerun,
-    precondition=_rerun_state,
-    verify=_BUILD_CHECK,
-    reconcile=_find_build,
-    idempotent=True,
-)
+@_start(target="build:{build}", preview=_preview_rerun, precondition=_rerun_state)
 async def rerun(ctx: Context, build: BuildId) -> Build:
     """Run a build that failed or was cancelled once more, as it was asked for, and return the new one at once."""
     provider = provider_of(ctx)
@@ -159,14 +147,18 @@ async def rerun(ctx: Context, build: BuildId) -> Build:
 
 async def _preview_cancel(ctx: Context, args: Any) -> Preview:
     build = await provider_of(ctx).status(args.build)
-    given = tuple(f"{name} = {value}" for name, value in sorted(build.parameters.items()))
-    return Preview(f"Stop build {build.id} of pipeline {build.pipeline}, asked for by {build.requested_by}", given)
+    who = build.requested_by
+    return Preview(f"Stop build {build.id} of pipeline {build.pipeline}, asked for by {who}", _told(build.parameters))
 
 
 @action(risk=Risk.CHANGE, target="build:{build}", preview=_preview_cancel, verify=_CANCEL_CHECK, idempotent=True)
 async def cancel(ctx: Context, build: BuildId) -> Build:
     """Stop a build; what it has already done stays done."""
     return await provider_of(ctx).cancel(build, by=asked_by(ctx))
+
+
+def _told(parameters: Mapping[str, str]) -> tuple[str, ...]:
+    return tuple(f"{name} = {value}" for name, value in sorted(parameters.items()))
 
 
 async def _pipeline(provider: Provider, name: str) -> Pipeline:
