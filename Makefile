@@ -1,7 +1,8 @@
-# Everything a developer runs. Needs python3 (3.11 or newer) and make; installs into .venv only.
+# Everything a developer runs. Needs python3 (3.11 or newer) and make; installs into .venv and, for the tests, .venv-buildbot only.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+BUILDBOT := .venv-buildbot
 ARGS ?=
 JOBS ?= 2
 
@@ -21,7 +22,7 @@ dev: $(VENV)/run  ## the same in a chat of your own: a local stand-in for Slack 
 serve: $(VENV)/run  ## run Sysop with ./sysop.yaml
 	@$(BIN)/sysop serve $(ARGS)
 
-test: $(VENV)/dev  ## run every test that needs no root
+test: $(VENV)/dev $(BUILDBOT)/made  ## run every test that needs no root
 	@$(BIN)/python tests/need_postgres.py || $(BIN)/python -m pip install -q --require-hashes -r requirements/postgres-wheel.lock
 	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(ARGS)
 
@@ -41,17 +42,18 @@ bench: $(VENV)/dev  ## the figures in docs/figures.md, at full size
 services:  ## as root on Debian: install what `make test` can use beside Python
 	@[ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null || { echo "make services needs root on Debian; make test runs without it"; exit 1; }
 	@apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
-	  postgresql prometheus prometheus-alertmanager chromium > /dev/null && echo "services installed"
+	  postgresql prometheus prometheus-alertmanager chromium \
+	  $$(command -v kubectl > /dev/null || echo kubernetes-client) > /dev/null && echo "services installed"
 
 lock:  ## pin every dependency by hash (needs uv)
-	@for set in run dev postgres-wheel; do \
-	  uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --python-version 3.11 \
+	@for set in run dev buildbot postgres-wheel; do \
+	  uv pip compile --quiet --universal --no-strip-extras --generate-hashes --no-header --no-annotate --python-version 3.11 \
 	    $$(case $$set in run) echo "pyproject.toml --extra aws --extra llm --extra postgres --extra slack --group build";; \
 	       dev) echo "pyproject.toml --extra aws --extra llm --extra postgres --extra slack --group build --group dev";; \
-	       *) echo "--group postgres-wheel";; esac) -o requirements/$$set.lock; done
+	       *) echo "--group $$set";; esac) -o requirements/$$set.lock; done
 
 clean:  ## remove what these targets made
-	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .lint-imports.log
+	@rm -rf $(VENV) $(BUILDBOT) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .lint-imports.log
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Sysop needs Python 3.11 or newer; name one: make PYTHON=python3.12 …"; exit 1; }
@@ -66,4 +68,10 @@ $(VENV)/run: $(VENV)/bin/python requirements/run.lock pyproject.toml
 $(VENV)/dev: $(VENV)/run requirements/dev.lock
 	@echo "installing development tools into $(VENV) …"
 	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/dev.lock
+	@touch $@
+
+$(BUILDBOT)/made: $(VENV)/bin/python requirements/buildbot.lock  # an environment of its own: Buildbot is driven, not imported
+	@echo "installing Buildbot for the tests into $(BUILDBOT) …"
+	@$(PYTHON) -m venv $(BUILDBOT)
+	@$(BUILDBOT)/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/buildbot.lock
 	@touch $@

@@ -15,6 +15,7 @@ ALL = {
     "crash": [TESTS / "crash/matrix.py", "--kills", "500"],
     "clicks": [TESTS / "gate/clicks.py", "--clicks", "12800", "--processes", "8"],
     "seeds": [HERE / "seeds.py"],
+    "drills": [HERE / "drills.py"],
     "correlate": [HERE / "correlate.py"],
     "ingest": [HERE / "ingest.py"],
     "watches": [HERE / "watches.py"],

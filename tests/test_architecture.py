@@ -19,10 +19,11 @@ PRODUCT = sorted([*(ROOT / "bot").rglob("*.py"), *(ROOT / "plugins").rglob("*.py
 # Every place that may catch anything, and how often.
 BROAD = {
     "bot/sysop/app.py": 1,  # undo a half-made start, then raise on
+    "bot/sysop/changes/feed.py": 1,  # plugin code: asking a place for changes
     "bot/sysop/cli/__init__.py": 1,  # a plugin's command module
     "bot/sysop/cli/checks.py": 1,  # a plugin's health check
     "bot/sysop/cli/common.py": 1,  # the outermost handler of the command line
-    "bot/sysop/gate/perform.py": 3,  # plugin code: actions, their results, their previews and checks
+    "bot/sysop/gate/perform.py": 4,  # plugin code: actions, their results, what they changed, previews and checks
     "bot/sysop/host.py": 4,  # plugin code: import, judge, observe, startup and shutdown
     "bot/sysop/incidents/placing.py": 2,  # a fault in correlation: alerts are placed all the same; undo, then raise on
     "bot/sysop/incidents/pulling.py": 1,  # plugin code: asking a place for its alerts
@@ -37,8 +38,11 @@ BROAD = {
     "bot/sysop/surfaces/webhooks.py": 1,  # plugin code: reading a delivery
 }
 SUPPRESSES: set[str] = set()
-SHARED = {"incoming"}  # what several plugins use, and no plugin
-READS_THE_ENVIRONMENT = {"bot/sysop/settings.py"}
+SHARED = {"incoming", "remote"}  # what several plugins use, and no plugin
+READS_THE_ENVIRONMENT = {
+    "bot/sysop/settings.py",
+    "bot/sysop/demo/company/asking.py",  # a command in a pipeline: which build it runs in
+}
 
 
 def trees() -> Iterator[tuple[str, ast.Module]]:

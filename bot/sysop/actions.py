@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, create_model
 
 from sysop.errors import PluginError
 from sysop.inventory import Inventory
-from sysop.model import Risk
+from sysop.model import Change, Risk
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +40,15 @@ class Preview:
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """A post-check's answer: did it help? `pending` means ask again after `Verify.every`."""
+    """A post-check's answer: did it help? `pending` means ask again after `again`, else after `Verify.every`.
+
+    `awaits` names what it waits for, as a source's `moved` does: a webhook that tells of it has it asked at once.
+    """
 
     state: Literal["passed", "failed", "pending"]
     detail: str
+    again: timedelta | None = None
+    awaits: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +146,10 @@ class Context(Protocol):
         """Return a credential: read-scoped in a read, write-scoped once the gate has said yes."""
         ...
 
+    async def changes(self, since: int, until: int, services: Sequence[str] | None = None) -> Sequence[Change]:
+        """Return what was changed in a time, in milliseconds, the newest first, at most 100; of services, or of all."""
+        ...
+
     async def read(self, action: str, **args: Any) -> Any:
         """Perform another plugin's read action through the gate, as evidence of this call. Returns its JSON result."""
         ...
@@ -150,6 +159,8 @@ PreviewOf = Callable[[Context, Any], Awaitable[Preview]]
 PreconditionOf = Callable[[Context, Any], Awaitable[Any]]
 ReconcileOf = Callable[[Context, Any], Awaitable[Reconciled]]
 Check = Callable[[Context, Any, Any], Awaitable[Verification]]
+ChangesOf = Callable[[Any, Any], Change | None]
+"""Returns what an effect has changed, from its arguments and its result as JSON; pure. None: others tell of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +190,7 @@ class Action:
     reconcile: ReconcileOf | None
     idempotent: bool
     timeout: timedelta
+    changes: ChangesOf | None
     plugin: str
     version: str
     _perform: Callable[..., Awaitable[Any]]
@@ -211,6 +223,7 @@ def action(
     reconcile: ReconcileOf | None = None,
     idempotent: bool = False,
     timeout: timedelta = timedelta(seconds=30),
+    changes: ChangesOf | None = None,
 ) -> Callable[[Callable[..., Awaitable[Any]]], Action]:
     """Make an action of an async function `f(ctx, ...)`. Raises PluginError where the contract is broken.
 
@@ -218,6 +231,7 @@ def action(
     An action that changes something must let the gate learn after a crash whether it happened:
     `reconcile`, or `idempotent=True` when doing it again under the same key is harmless. Destructive
     ones need `preview` and `reconcile`; others without either end in `unknown` and ask a person.
+    `changes` tells what an effect that was performed has changed, for the record of changes.
     """
 
     def make(function: Callable[..., Awaitable[Any]]) -> Action:
@@ -240,6 +254,7 @@ def action(
             reconcile=reconcile,
             idempotent=idempotent,
             timeout=timeout,
+            changes=changes,
             plugin="",
             version="",
             _perform=function,

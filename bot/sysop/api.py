@@ -18,10 +18,11 @@ from sysop.delivery import Delivery, Proof, basic, bearer, either, header, signe
 from sysop.errors import ActionFailed, ActionRefused, CallError, InvalidCall, NotGenuine, PluginError, SettingsError
 from sysop.expression import Expression, ExpressionError
 from sysop.expression import compile as compile_expression
-from sysop.expression import evaluate_here as evaluate_expression
+from sysop.expression import evaluate as evaluate_expression
 from sysop.expression import steps as expression_steps
 from sysop.extension import (
     AlertSource,
+    ChangeSource,
     Health,
     HealthCheck,
     MetricQuery,
@@ -39,7 +40,22 @@ from sysop.extension import (
 )
 from sysop.hookspecs import hookimpl
 from sysop.inventory import Inventory, Service
-from sysop.model import Actor, Alert, AuditEntry, Call, Claim, Conclusion, Decision, Outcome, Risk, Run, Verdict
+from sysop.model import (
+    Actor,
+    Alert,
+    AuditEntry,
+    Call,
+    Change,
+    ChangeKind,
+    ChangeState,
+    Claim,
+    Conclusion,
+    Decision,
+    Outcome,
+    Risk,
+    Run,
+    Verdict,
+)
 
 __all__ = [
     "Action",
@@ -51,6 +67,10 @@ __all__ = [
     "AuditEntry",
     "Call",
     "CallError",
+    "Change",
+    "ChangeKind",
+    "ChangeSource",
+    "ChangeState",
     "Claim",
     "Conclusion",
     "Context",

@@ -19,6 +19,7 @@ from sysop.agent.llm_planner import LlmPlanner
 from sysop.agent.prompts import runbooks as pages
 from sysop.agent.runbook_planner import RunbookPlanner
 from sysop.alerting import Alerting
+from sysop.changes.feed import Feed, Place
 from sysop.chat import Chat, Extension, compose, look, projector
 from sysop.conversations import Conversations
 from sysop.errors import InvalidRequest, SettingsError
@@ -70,6 +71,7 @@ class App:
     gate: Gate
     service: Service
     alerting: Alerting
+    feed: Feed
     index: Index
     planners: Planners
     conversations: Conversations
@@ -141,7 +143,14 @@ class App:
         backlog = Backlog(bounds.max_waiting, bounds.max_waiting_bytes)
         more = {"/slack/{rest:path}": self.chat} if self.settings.slack.mode == "http" else {}
         return Webhooks(
-            self.store, self.lifecycle, doors, bounds.max_body_bytes, backlog, self.ready.is_set, more
+            self.store,
+            self.lifecycle,
+            self.feed.delivered,
+            doors,
+            bounds.max_body_bytes,
+            backlog,
+            self.ready.is_set,
+            more,
         ).app()
 
     def _context_of(self, source: AlertSource) -> Callable[[], PluginContext]:
@@ -219,7 +228,7 @@ def build(
     store = store or Store.open(settings.database_url)
     host = host or load_plugins(settings)
     store.observe([host.observe])
-    secrets, http = Secrets(settings.secrets), HttpClient()
+    secrets, http = Secrets(settings.secrets), HttpClient(settings.egress.ca_file)
     contexts = Contexts(settings, host, secrets, http)
     known = People(people or (lambda: settings.people), store if settings.slack.on else None)
     policy = Policy(settings.policy)
@@ -231,6 +240,7 @@ def build(
     service = Service(store, known, planners.name_for)
     worker = f"{socket.gethostname()}:{os.getpid()}:{new_id('w')}"
     alerts = alerting.build(settings, store, host, contexts, planners.name_for, worker)
+    feed = _feed(store, host, contexts, worker)
     advance = Advance(store, gate, host, contexts.inventory, planners, worker, probe)
     talks = Conversations(store, known, planners.name_for)
     shown = look(settings.slack, host, inventory=contexts.inventory, index=index, holding=known.holding)
@@ -254,7 +264,7 @@ def build(
         extension=extension,
         times=times,
     )
-    ticks = [*alerts.ticks, talks.tick, chat.tick]
+    ticks = [*alerts.ticks, feed.tick, talks.tick, chat.tick]
     runner = LocalRunner(store, advance, worker, concurrency=settings.runner.concurrency, ticks=ticks)
     return App(
         settings=settings,
@@ -268,12 +278,20 @@ def build(
         gate=gate,
         service=service,
         alerting=alerts,
+        feed=feed,
         index=index,
         planners=planners,
         conversations=talks,
         runner=runner,
         chat=chat,
     )
+
+
+def _feed(store: Store, host: Host, contexts: Contexts, worker: str) -> Feed:
+    places = [
+        Place(source, partial(contexts.for_plugin, host.plugins[source.plugin])) for source in host.change_sources()
+    ]
+    return Feed(store, places, lambda name: contexts.secrets.get(name, "read"), worker)
 
 
 def load_plugins(settings: Settings) -> Host:

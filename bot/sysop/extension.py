@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from sysop.actions import Http
 from sysop.delivery import Delivery, Proof, bearer
 from sysop.inventory import Inventory
-from sysop.model import Alert, Conclusion, Outcome, Risk, Run, RunState
+from sysop.model import Alert, Change, Conclusion, Outcome, Risk, Run, RunState
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +58,10 @@ class AlertSource:
     as for a certificate; it raises NotGenuine or ValueError. `parse` is pure: it raises ValueError naming each wrong
     field, and returns nothing for a delivery that tells of no alert. `pulls` are places that are asked, for those who
     cannot send. The host fills in `plugin`.
+
+    The same delivery may tell of changes, and of builds and the like that have moved on, by the names under which
+    post-checks await them. `changes` and `moved` are pure as `parse` is; what `moved` says is never believed, it has
+    the post-check look.
     """
 
     name: str
@@ -66,6 +70,22 @@ class AlertSource:
     accept: Callable[[Delivery, PluginContext], Awaitable[None]] | None = None
     plugin: str = ""
     pulls: tuple[Pull, ...] = ()
+    changes: Callable[[Delivery], Iterable[Change]] | None = None
+    moved: Callable[[Delivery], Iterable[str]] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeSource:
+    """A place that is asked `every` so many seconds what was changed, for what no webhook tells.
+
+    `look` is given a way to read-scoped credentials by name and a time in milliseconds, and returns the changes since
+    then and, if it likes, earlier ones: what is known already costs nothing. The host fills in `plugin`.
+    """
+
+    name: str
+    look: Callable[[PluginContext, Callable[[str], str], int], Awaitable[Iterable[Change]]]
+    every: float = 60.0
+    plugin: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from sysop.actions import Action
     from sysop.extension import (
         AlertSource,
+        ChangeSource,
         HealthCheck,
         MetricSource,
         PlannerFactory,
@@ -40,6 +41,11 @@ def register_settings() -> type[BaseModel]:  # type: ignore[empty-body]
 @hookspec
 def register_alert_sources(settings: Any) -> Iterable[AlertSource]:  # type: ignore[empty-body]
     """Return what takes deliveries at `/webhooks/NAME`. `settings` are those of `register_settings`, checked."""
+
+
+@hookspec
+def register_change_sources(settings: Any) -> Iterable[ChangeSource]:  # type: ignore[empty-body]
+    """Return places that are asked what was changed. `settings` are those of `register_settings`, checked."""
 
 
 @hookspec

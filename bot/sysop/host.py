@@ -19,6 +19,7 @@ from sysop.actions import Action
 from sysop.errors import PluginError, SettingsError
 from sysop.extension import (
     AlertSource,
+    ChangeSource,
     HealthCheck,
     MetricSource,
     PlannerFactory,
@@ -63,6 +64,16 @@ class Host:
     def alert_sources(self) -> dict[str, AlertSource]:
         """Return the alert sources by name."""
         return {source.name: source for plugin in self.plugins.values() for source in plugin.sources}
+
+    def change_sources(self) -> list[ChangeSource]:
+        """Return the places that are asked what was changed."""
+        found: list[ChangeSource] = []
+        for implementation in self.manager.hook.register_change_sources.get_hookimpls():
+            plugin = self.plugins.get(implementation.plugin_name)
+            if plugin is not None:
+                told: Any = implementation.function(*([plugin.settings] if implementation.argnames else []))
+                found.extend(replace(source, plugin=plugin.name) for source in told)
+        return sorted(found, key=lambda source: (source.plugin, source.name))
 
     def metric_sources(self) -> dict[str, MetricSource]:
         """Return what answers the queries of watches, by name; of two with one name the first plugin's."""

@@ -73,6 +73,26 @@ class IncidentState(StrEnum):
     RESOLVED = "resolved"
 
 
+class ChangeKind(StrEnum):
+    """What was changed."""
+
+    DEPLOY = "deploy"
+    CONFIG = "config"
+    SCALE = "scale"
+    RESTART = "restart"
+    FLAG = "flag"
+    OTHER = "other"
+
+
+class ChangeState(StrEnum):
+    """How far a change is, as far as was told."""
+
+    STARTED = "started"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
 class Verdict(StrEnum):
     """What policy says of a call, from lenient to strict."""
 
@@ -203,7 +223,10 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Policy's answer for one call: the verdict, the rule that gave it and, for `approve`, by whom."""
+    """Policy's answer for one call: the verdict, the rule that gave it and, for `approve`, by whom.
+
+    `notes` are what whoever approves must have been shown.
+    """
 
     verdict: Verdict
     rule: str
@@ -212,6 +235,7 @@ class Decision:
     count: int = 0
     approve_within: int = 30 * 60_000
     execute_within: int = 10 * 60_000
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -359,3 +383,69 @@ class AuditEntry:
     ts: int
     body: str
     hash: bytes
+
+
+_CHANGED: Mapping[ChangeKind, str] = {
+    ChangeKind.DEPLOY: "deployed",
+    ChangeKind.CONFIG: "configured anew",
+    ChangeKind.SCALE: "scaled",
+    ChangeKind.RESTART: "restarted",
+    ChangeKind.FLAG: "switched",
+    ChangeKind.OTHER: "changed",
+}
+_SO_FAR: Mapping[ChangeState, str] = {
+    ChangeState.STARTED: "is being {}",
+    ChangeState.DONE: "was {}",
+    ChangeState.FAILED: "could not be {}",
+    ChangeState.CANCELLED: "was to be {}, which was cancelled",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Something that was changed out there, by us or by others. `source` and `id` tell it from every other one.
+
+    `at` is when it came to its `state` and `began_at` when it began, in milliseconds; 0 stands for `at`. `before` and
+    `after` are versions, sizes or values, empty where nobody told. `run` and `call` name the effect, where it is ours.
+    """
+
+    kind: ChangeKind
+    service: str | None
+    source: str = ""
+    id: str = ""
+    at: int = 0
+    began_at: int = 0
+    state: ChangeState = ChangeState.DONE
+    environment: str = ""
+    before: str = ""
+    after: str = ""
+    by: str = ""
+    title: str = ""
+    url: str = ""
+    run: str | None = None
+    call: str | None = None
+
+    @property
+    def words(self) -> str:
+        """Return what was done, such as `checkout 2.3.1 was deployed (before: 2.3.0)`, without when and by whom."""
+        what = self.service or self.title or f"something at {self.source}"
+        version = f" {self.after}" if self.kind is ChangeKind.DEPLOY and self.after else ""
+        done = _SO_FAR[self.state].format(_CHANGED[self.kind])
+        return f"{what}{version} {done}{self._from_to}"
+
+    def when(self, then: int) -> str:
+        """Return how long before a time it was done, or that it was under way then."""
+        if self.at <= then:
+            return f"{_length(then - self.at)} before"
+        return f"which began {_length(then - self.began_at)} before and was still under way"
+
+    @property
+    def _from_to(self) -> str:
+        if self.kind is ChangeKind.DEPLOY:
+            return f" (before: {self.before})" if self.before else ""
+        return f" ({self.before or '?'} -> {self.after})" if self.after else ""
+
+
+def _length(ms: int) -> str:
+    amount, unit = (ms // 1000, "second") if ms < 120_000 else (round(ms / 60_000), "minute")
+    return f"{amount} {unit}{'' if amount == 1 else 's'}"

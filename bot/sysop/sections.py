@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import re
-from datetime import time as clock_time
+from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from sysop.model import Origin, Risk, Verdict
 
+class Section(BaseModel):
+    """A part of the settings: frozen, and strict about keys it does not know."""
 
-class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
@@ -32,11 +32,10 @@ def _timezone(text: str) -> str:
 
 
 SecretRef = Annotated[str, AfterValidator(_secret_ref)]
-Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
-DAYS: tuple[Day, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+TimeZone = Annotated[str, AfterValidator(_timezone)]
 
 
-class DatabaseSettings(_Section):
+class DatabaseSettings(Section):
     """Where the data is."""
 
     url: str | None = Field(
@@ -44,7 +43,7 @@ class DatabaseSettings(_Section):
     )
 
 
-class Person(_Section):
+class Person(Section):
     """A person Sysop knows. Only people can approve."""
 
     uid: int | None = Field(
@@ -56,56 +55,7 @@ class Person(_Section):
     )
 
 
-class Window(_Section):
-    """A recurring time window; `from` > `to` runs over midnight."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
-
-    days: tuple[Day, ...] = Field(DAYS, description="days on which the window begins")
-    start: clock_time = Field(clock_time(0, 0), alias="from", description="first minute, HH:MM")
-    end: clock_time = Field(clock_time(0, 0), alias="to", description="first minute after it, HH:MM; 00:00 is midnight")
-    timezone: Annotated[str, AfterValidator(_timezone)] = Field("UTC", description="an IANA time zone")
-
-
-class Match(_Section):
-    """When a rule applies: every key given must match, a key left out matches all."""
-
-    risk: tuple[Risk, ...] = Field((), description="read, change, destructive")
-    action: tuple[str, ...] = Field((), description="action names; * stands for anything")
-    environment: tuple[str, ...] = Field((), description="environments")
-    target: tuple[str, ...] = Field((), description="targets such as service:checkout; * stands for anything")
-    role: tuple[str, ...] = Field((), description="roles the requester holds")
-    origin: tuple[Origin, ...] = Field((), description="asked, alert, schedule")
-    window: Window | None = Field(None, description="a time window")
-
-
-class Rule(_Section):
-    """One policy rule."""
-
-    name: str = Field(description="how `sysop policy explain` and the audit log call the rule", min_length=1)
-    match: Match = Field(default_factory=lambda: Match(), description="when it applies")
-    then: Verdict = Field(description="allow, approve or forbid")
-    roles: tuple[str, ...] = Field(("approver",), description="for approve: who may, any of these roles")
-    count: int = Field(1, ge=1, le=10, description="for approve: how many different people")
-    approve_within_minutes: int = Field(30, ge=1, le=1440, description="for approve: time to answer")
-    execute_within_minutes: int = Field(10, ge=1, le=240, description="for approve: time to begin after the answer")
-
-
-class PolicySettings(_Section):
-    """Who may do what. Forbid wins, else the first rule that matches, else it is denied."""
-
-    defaults: bool = Field(True, description="end with: read allow, change one approver, destructive two approvers")
-    rules: tuple[Rule, ...] = Field((), description="rules in order")
-
-
-class BudgetSettings(_Section):
-    """How many effects may start in an hour, for each environment."""
-
-    change: int = Field(10, ge=0, description="changes an hour")
-    destructive: int = Field(3, ge=0, description="destructive actions an hour")
-
-
-class ServiceSettings(_Section):
+class ServiceSettings(Section):
     """One service of the company."""
 
     environment: str | None = Field(None, description="where it runs; default: `environment`")
@@ -115,14 +65,14 @@ class ServiceSettings(_Section):
     labels: dict[str, str] = Field(default_factory=dict, description="further labels")
 
 
-class SecretSettings(_Section):
+class SecretSettings(Section):
     """One credential in two scopes. Reads get `read`; changes get `write` once the gate has said yes."""
 
     read: SecretRef | None = Field(None, description="env:NAME or file:PATH")
     write: SecretRef | None = Field(None, description="env:NAME or file:PATH")
 
 
-class WebhookSettings(_Section):
+class WebhookSettings(Section):
     """Alerts in."""
 
     host: str = Field("127.0.0.1", description="address to listen on")
@@ -141,7 +91,7 @@ class WebhookSettings(_Section):
     )
 
 
-class SlackRole(_Section):
+class SlackRole(Section):
     """Who holds a role because Slack says so."""
 
     groups: tuple[str, ...] = Field((), description="ids of user groups, such as S0615G0KT")
@@ -151,7 +101,7 @@ class SlackRole(_Section):
 TeamId = Annotated[str, Field(pattern=r"^[TE][A-Z0-9]+$")]
 
 
-class SlackOauthSettings(_Section):
+class SlackOauthSettings(Section):
     """Several workspaces: each installs Sysop by OAuth, and its token is kept in the database."""
 
     teams: tuple[TeamId, ...] = Field(
@@ -165,7 +115,7 @@ class SlackOauthSettings(_Section):
     state_minutes: int = Field(10, ge=1, le=60, description="time to complete an installation")
 
 
-class SlackSettings(_Section):
+class SlackSettings(Section):
     """The chat surface; without `bot_token` or `oauth` nothing of it is loaded."""
 
     bot_token: SecretRef | None = Field(None, description="xoxb-…, as env:NAME or file:PATH; switches Slack on")
@@ -217,7 +167,7 @@ class SlackSettings(_Section):
         return self
 
 
-class CorrelationSettings(_Section):
+class CorrelationSettings(Section):
     """How alerts are put together; `sysop alerts replay` tells beforehand what a change would do."""
 
     join: float = Field(0.4, gt=0, lt=1, description="likelihood of one cause from which an alert joins an incident")
@@ -227,7 +177,7 @@ class CorrelationSettings(_Section):
     )
 
 
-class IncidentSettings(_Section):
+class IncidentSettings(Section):
     """How alerts become incidents."""
 
     quiet_seconds: int = Field(30, ge=0, description="an incident without firing alerts is resolved after this")
@@ -245,7 +195,7 @@ class IncidentSettings(_Section):
     )
 
 
-class RunnerSettings(_Section):
+class RunnerSettings(Section):
     """How runs are carried out."""
 
     concurrency: int = Field(8, ge=1, le=256, description="runs advanced at the same time")
@@ -254,7 +204,7 @@ class RunnerSettings(_Section):
     )
 
 
-class LlmSettings(_Section):
+class LlmSettings(Section):
     """The language model; without `model` nothing of it is loaded."""
 
     model: str | None = Field(None, description="openai:NAME, or NAME with base_url")
@@ -281,7 +231,7 @@ MAX_WATCH_SAMPLES = 50_000
 """Samples of one series that a watch may keep, eight bytes each."""
 
 
-class MetricWatchSettings(_Section):
+class MetricWatchSettings(Section):
     """A query whose values are watched for what is unusual."""
 
     name: WatchName
@@ -300,9 +250,7 @@ class MetricWatchSettings(_Section):
     history_hours: int = Field(24, ge=1, le=24 * 90, description="for outlier: what the latest value is compared with")
     period: Literal["day", "week"] = Field("day", description="for seasonal: what repeats")
     periods: int = Field(7, ge=3, le=60, description="for seasonal: earlier days or weeks looked at")
-    timezone: Annotated[str, AfterValidator(_timezone)] = Field(
-        "UTC", description="for seasonal: the IANA time zone whose clocks people live by"
-    )
+    timezone: TimeZone = Field("UTC", description="for seasonal: the IANA time zone whose clocks people live by")
     counter: bool = Field(False, description="the query gives a counter: watch its growth a second")
     service: str | None = Field(None, description="label of the alerts; default: the label of the series")
     severity: Severity = Field("warning", description="label of the alerts")
@@ -321,7 +269,7 @@ class MetricWatchSettings(_Section):
         return self
 
 
-class LogWatchSettings(_Section):
+class LogWatchSettings(Section):
     """Log files whose kinds of lines are watched: new ones, vanished ones, changed rates."""
 
     name: WatchName
@@ -338,7 +286,7 @@ class LogWatchSettings(_Section):
     labels: dict[str, str] = Field(default_factory=dict, description="further labels of the alerts")
 
 
-class WatchSettings(_Section):
+class WatchSettings(Section):
     """What Sysop watches by itself; findings enter as alerts."""
 
     metrics: tuple[MetricWatchSettings, ...] = Field((), description="queries")
@@ -352,7 +300,8 @@ class WatchSettings(_Section):
         return self
 
 
-class EgressSettings(_Section):
+class EgressSettings(Section):
     """Where plugins may connect to."""
 
     allow: tuple[str, ...] = Field((), description="hosts (or host:port) beside those in the plugins' own settings")
+    ca_file: Path | None = Field(None, description="PEM file of authorities to trust beside the well-known ones")

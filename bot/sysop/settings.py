@@ -17,14 +17,13 @@ from pydantic_settings import SettingsError as UnreadableEnvironment
 
 from sysop.errors import SettingsError
 from sysop.inventory import Inventory, Service, nearest
+from sysop.policy_sections import BudgetSettings, PolicySettings
 from sysop.sections import (
-    BudgetSettings,
     DatabaseSettings,
     EgressSettings,
     IncidentSettings,
     LlmSettings,
     Person,
-    PolicySettings,
     RunnerSettings,
     SecretSettings,
     ServiceSettings,

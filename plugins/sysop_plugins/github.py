@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from sysop.api import Alert, AlertSource, Delivery, hookimpl, signed
+from sysop.api import Alert, AlertSource, Change, ChangeKind, ChangeState, Delivery, hookimpl, signed
 from sysop_plugins.incoming import Id, Sent, Text, Time, link, milliseconds, read, refuse, with_text
 from sysop_plugins.incoming.builds import identity, outcome, short
 
@@ -15,6 +15,15 @@ _WORKFLOW = "a workflow_run event of GitHub"
 _DEPLOYMENT = "a deployment_status event of GitHub"
 _FAILED_RUNS = frozenset({"failure", "timed_out", "startup_failure"})
 _FAILED_DEPLOYMENTS = frozenset({"error", "failure"})
+_REACHED: Mapping[str, ChangeState] = {
+    "pending": ChangeState.STARTED,
+    "queued": ChangeState.STARTED,
+    "in_progress": ChangeState.STARTED,
+    "success": ChangeState.DONE,
+    "error": ChangeState.FAILED,
+    "failure": ChangeState.FAILED,
+}
+"""What a deployment's state means; `inactive` says only that another one has taken its place."""
 
 
 class Settings(BaseModel):
@@ -60,8 +69,16 @@ class _WorkflowRun(Sent):
     repository: _Repository
 
 
+class _Login(Sent):
+    login: str = ""
+
+
 class _Deployment(Sent):
+    id: int | None = None
     task: str = "deploy"
+    payload: Any = None
+    description: str | None = None
+    creator: _Login | None = None
     ref: str = ""
     sha: str = ""
     created_at: Time
@@ -84,6 +101,18 @@ class _DeploymentStatus(Sent):
     repository: _Repository
 
 
+class _Numbered(Sent):
+    id: int | None = None
+
+
+class _Moved(Sent):
+    """A workflow run or a deployment, of which only the number is wanted."""
+
+    workflow_run: _Numbered | None = None
+    deployment: _Numbered | None = None
+    repository: _Repository
+
+
 def parse(delivery: Delivery, services: Mapping[str, str]) -> Iterable[Alert]:
     """Return the alert of a failure, the ending that a success is, or nothing. Raises ValueError naming each field."""
     event = delivery.headers.get("x-github-event")
@@ -91,6 +120,43 @@ def parse(delivery: Delivery, services: Mapping[str, str]) -> Iterable[Alert]:
         refuse("a webhook of GitHub", "X-GitHub-Event", "the header is missing")
     reader = _READERS.get(event)
     return reader(delivery.json, services) if reader else ()
+
+
+def changes(delivery: Delivery, services: Mapping[str, str]) -> Iterable[Change]:
+    """Return the deployment that a status is of, or nothing. What asked for it may have noted the service with it."""
+    if delivery.headers.get("x-github-event") != "deployment_status":
+        return
+    sent = read(_DeploymentStatus, delivery.json, _DEPLOYMENT)
+    status, it, repository = sent.deployment_status, sent.deployment, sent.repository
+    state = _REACHED.get(status.state)
+    if state is None or it.id is None:
+        return
+    noted = it.payload if isinstance(it.payload, dict) else {}
+    yield Change(
+        ChangeKind.DEPLOY,
+        str(noted.get("service") or services.get(repository.full_name, repository.name)),
+        source="github",
+        id=f"github:{repository.full_name}:deployment:{it.id}",
+        at=milliseconds(status.created_at if state is not ChangeState.STARTED else it.created_at),
+        began_at=milliseconds(it.created_at),
+        state=state,
+        environment=status.environment,
+        after=it.ref or short(it.sha),
+        by=str(noted.get("by") or (it.creator.login if it.creator else "")),
+        title=it.description or "",
+        url=link(status.log_url) or link(status.target_url),
+    )
+
+
+def moved(delivery: Delivery) -> Iterable[str]:
+    """Return the workflow run or the deployment that has moved on, as the plugin cicd calls it."""
+    event = delivery.headers.get("x-github-event")
+    if event not in ("workflow_run", "deployment_status"):
+        return
+    sent = read(_Moved, delivery.json, f"a {event} event of GitHub")
+    it, kind = (sent.workflow_run, "") if event == "workflow_run" else (sent.deployment, "deployment:")
+    if it is not None and it.id is not None:
+        yield f"github:{sent.repository.full_name}:{kind}{it.id}"
 
 
 def _workflow_run(payload: Any, services: Mapping[str, str]) -> Iterable[Alert]:
@@ -184,4 +250,12 @@ def register_settings() -> type[BaseModel]:
 def register_alert_sources(settings: Settings) -> Iterable[AlertSource]:
     """Accept deliveries at `/webhooks/github`, signed with the token as the webhook's secret."""
     proves = signed("X-Hub-Signature-256", prefix="sha256=")
-    return [AlertSource("github", lambda delivery: parse(delivery, settings.services), proves)]
+    return [
+        AlertSource(
+            "github",
+            lambda delivery: parse(delivery, settings.services),
+            proves,
+            changes=lambda delivery: changes(delivery, settings.services),
+            moved=moved,
+        )
+    ]

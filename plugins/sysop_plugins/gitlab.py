@@ -7,13 +7,20 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from sysop.api import Alert, AlertSource, Delivery, header, hookimpl
+from sysop.api import Alert, AlertSource, Change, ChangeKind, ChangeState, Delivery, header, hookimpl
 from sysop_plugins.incoming import Sent, Text, Time, link, milliseconds, read, with_text
 from sysop_plugins.incoming.builds import identity, outcome, short
 
 _PIPELINE = "a pipeline event of GitLab"
 _OF_A_REQUEST = frozenset({"merge_request_event", "external_pull_request_event"})
 _SHOWN_JOBS = 5
+_SHORT = 12
+"""So much of a commit's name stands for it, as in the plugin cicd."""
+_REACHED: Mapping[str, ChangeState] = {
+    "success": ChangeState.DONE,
+    "failed": ChangeState.FAILED,
+    "canceled": ChangeState.CANCELLED,
+}
 
 
 class Settings(BaseModel):
@@ -32,8 +39,14 @@ _GitLabTime = Annotated[Time, BeforeValidator(_with_offset)]
 """A time as GitLab writes it in webhooks, `2016-08-12 15:23:28 UTC`, or in the form of ISO 8601."""
 
 
+class _Variable(Sent):
+    key: str = ""
+    value: str | None = None
+
+
 class _Pipeline(Sent):
     id: int
+    variables: tuple[_Variable, ...] | None = None
     name: str | None = None
     ref: Text
     tag: bool = False
@@ -51,10 +64,20 @@ class _Project(Sent):
     web_url: str = ""
 
 
+class _Environment(Sent):
+    name: str = ""
+    action: str | None = None
+
+
 class _Job(Sent):
     name: Text
     status: Text
     allow_failure: bool | None = None
+    environment: _Environment | None = None
+
+
+class _User(Sent):
+    username: str = ""
 
 
 class _MergeRequest(Sent):
@@ -70,6 +93,7 @@ class _Event(Sent):
     project: _Project
     merge_request: _MergeRequest | None = None
     builds: tuple[_Job, ...] = ()
+    user: _User | None = None
 
 
 def parse(delivery: Delivery, services: Mapping[str, str]) -> Iterable[Alert]:
@@ -97,6 +121,45 @@ def parse(delivery: Delivery, services: Mapping[str, str]) -> Iterable[Alert]:
         annotations=with_text({"summary": said, "failed_jobs": _failed_jobs(sent.builds)}),
         url=link(pipeline.url) or _link(project, pipeline),
     )
+
+
+def changes(delivery: Delivery, services: Mapping[str, str]) -> Iterable[Change]:
+    """Return the deploy that a pipeline is which has a job for an environment, or nothing."""
+    if read(_Kind, delivery.json, "a webhook of GitLab").object_kind != "pipeline":
+        return
+    sent = read(_Event, delivery.json, _PIPELINE)
+    pipeline, path = sent.object_attributes, sent.project.path_with_namespace
+    places = [job.environment.name for job in sent.builds if job.environment and _starts(job.environment)]
+    if not places:
+        return
+    state = _REACHED.get(pipeline.status, ChangeState.STARTED)
+    noted = {one.key: one.value or "" for one in pipeline.variables or ()}
+    ended = pipeline.finished_at if state is not ChangeState.STARTED else None
+    yield Change(
+        ChangeKind.DEPLOY,
+        noted.get("SYSOP_SERVICE") or services.get(path, path.rpartition("/")[2]),
+        source="gitlab",
+        id=f"gitlab:{path}:{pipeline.id}",
+        at=milliseconds(ended or pipeline.created_at),
+        began_at=milliseconds(pipeline.created_at),
+        state=state,
+        environment=places[0],
+        after=pipeline.ref if pipeline.tag else pipeline.sha[:_SHORT],
+        by=noted.get("SYSOP_BY") or (sent.user.username if sent.user else ""),
+        title=noted.get("SYSOP_CHANGE", ""),
+        url=link(pipeline.url) or _link(sent.project, pipeline),
+    )
+
+
+def moved(delivery: Delivery) -> Iterable[str]:
+    """Return the pipeline that has moved on, as the plugin cicd calls it."""
+    if read(_Kind, delivery.json, "a webhook of GitLab").object_kind == "pipeline":
+        sent = read(_Event, delivery.json, _PIPELINE)
+        yield f"gitlab:{sent.project.path_with_namespace}:{sent.object_attributes.id}"
+
+
+def _starts(environment: _Environment) -> bool:
+    return bool(environment.name) and environment.action in (None, "start")
 
 
 def _branch(sent: _Event) -> str:
@@ -131,4 +194,12 @@ def register_settings() -> type[BaseModel]:
 @hookimpl
 def register_alert_sources(settings: Settings) -> Iterable[AlertSource]:
     """Accept deliveries at `/webhooks/gitlab`, with the token as the webhook's secret token."""
-    return [AlertSource("gitlab", lambda delivery: parse(delivery, settings.services), header("X-Gitlab-Token"))]
+    return [
+        AlertSource(
+            "gitlab",
+            lambda delivery: parse(delivery, settings.services),
+            header("X-Gitlab-Token"),
+            changes=lambda delivery: changes(delivery, settings.services),
+            moved=moved,
+        )
+    ]

@@ -12,12 +12,12 @@ from sysop.inventory import Inventory, Service
 from sysop.knowledge.index import Index
 from sysop.knowledge.runbook import parse
 from sysop.model import EffectState, Origin, Outcome, Risk, Run, RunState
-from sysop_plugins import cicd, inventory, metrics
+from sysop_plugins import cicd, inventory, kubernetes, metrics
 
 START = 1_800_000_000_000
 ACTIONS = {
     owned.name: owned
-    for plugin in (cicd, inventory, metrics)
+    for plugin in (cicd, inventory, kubernetes, metrics)
     for action in plugin.register_actions()
     for owned in [action.owned(plugin.__name__.rpartition(".")[2], "1")]
 }

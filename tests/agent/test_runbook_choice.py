@@ -15,7 +15,8 @@ async def test_without_a_runbook_it_collects_facts_and_hands_over_honestly():
         ('inventory.service(service=checkout): {"owner": "shop"}', ("run-1:service_1",))
     ]
     assert end.not_checked[0] == "the cause"
-    assert "not configured" in end.not_checked[1]
+    assert "changes.recent" in end.not_checked[1], "what was changed is looked at first"
+    assert "not configured" in end.not_checked[2]
 
 
 async def test_a_runbook_that_was_asked_for_is_taken_whatever_fires():

@@ -16,7 +16,7 @@ import bench
 from sysop import settings as settings_file
 from sysop.app import App
 from sysop.cli.judge import Judge
-from sysop.gate.policy import Question
+from sysop.gate.question import Question
 from sysop.model import Actor, Alert, Call, Origin
 from sysop.store import schema
 from sysop.store import tables as t

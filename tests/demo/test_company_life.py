@@ -104,6 +104,9 @@ def test_a_malformed_request_to_the_control_port_is_refused(company):
     control = company.info["control"]
     assert company.http.post(f"{control}/deploy", content=b"[]").status_code == 400
     assert company.http.get(f"{control}/deploy").status_code == 404
+    refused = company.http.post(f"{control}/fault", json={"kind": "crash", "service": "checkout"})
+    assert refused.status_code == 422
+    assert "--whole" in refused.json()["error"], "the small company breaks by its story only"
 
 
 def test_a_second_company_in_the_same_folder_is_refused(company):

@@ -11,7 +11,7 @@ from typing import Any
 import httpx2
 import pytest
 import yaml
-from company_kit import Company, Receiver, binary, free_port, running, seed_where, start_company, wait_for
+from company_kit import Company, Receiver, binary, free_port, running, start_company, wait_for
 
 from sysop.demo.company import notify, rules
 from sysop.demo.company.alerts import Alert
@@ -19,17 +19,19 @@ from sysop.demo.company.rules import ALERT_RULES, RECORDINGS
 
 RULES_FILE = Path(rules.__file__).with_name("rules.yml")
 
-# Both see the same 20 requests a second through windows that end up to a second apart, that is 18 of 20 tenths of the
-# same requests: rates and means differ by a tenth at most, ratios by the luck of some twenty requests.
+# Both see the same 8 to 20 requests a second through windows that end up to a second apart, that is 18 of 20 tenths of
+# the same requests: rates and means differ by a tenth at most, ratios by the luck of some ten requests.
 RELATIVE, ABSOLUTE = 0.15, 0.05
+
+CHECKOUT = (("service", "checkout"),)
 
 
 @pytest.fixture(scope="module")
 def company(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Company]:
-    seed = seed_where(lambda made: made.fault.kind == "latency" and made.guilty_service == "payments")
-    with start_company(tmp_path_factory.mktemp("company"), seed) as started:
-        answer = started.scenario
-        assert started.deploy(answer["guilty_service"], answer["bad_version"]).returncode == 0
+    with start_company(tmp_path_factory.mktemp("company"), 1, "--whole") as started:
+        slow = started.order("fault", kind="release", service="payments", fault="latency")
+        assert started.deploy("payments", slow["version"]).returncode == 0
+        assert started.order("checks", service="search", build="b-1")["passed"]
         yield started
 
 
@@ -39,7 +41,7 @@ def prometheus(company: Company, tmp_path_factory: pytest.TempPathFactory) -> It
     config = {
         "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
         "rule_files": [str(RULES_FILE)],
-        "scrape_configs": [{"job_name": "company", "static_configs": [{"targets": company.targets}]}],
+        "scrape_configs": [{"job_name": "company", "file_sd_configs": [{"files": [company.info["targets"]]}]}],
     }
     (folder / "prometheus.yml").write_text(yaml.safe_dump(config))
     command = [binary("prometheus"), "--config.file=prometheus.yml", "--storage.tsdb.path=data"]
@@ -58,6 +60,10 @@ def values(url: str, query: str, at: float) -> dict[tuple[tuple[str, str], ...],
     return {tuple(sorted(item["metric"].items())): float(item["value"][1]) for item in data["result"]}
 
 
+def alike(values: dict[Any, float]) -> Any:
+    return pytest.approx(values, rel=RELATIVE, abs=ABSOLUTE)
+
+
 def test_both_give_every_recorded_series_the_same_labels_and_values(company, prometheus):
     watcher = company.info["watcher"]["url"]
 
@@ -66,7 +72,9 @@ def test_both_give_every_recorded_series_the_same_labels_and_values(company, pro
         found = []
         for name in RECORDINGS:
             ours, theirs = values(watcher, name, at), values(prometheus, name, at)
-            if not ours or ours != pytest.approx(theirs, rel=RELATIVE, abs=ABSOLUTE):
+            # Memory that hardly grows has a slope that is all chance.
+            same = ours.keys() == theirs.keys() if name.endswith("deriv30s") else ours == alike(theirs)
+            if not ours or not same:
                 found.append(f"{name}: watcher {ours}, Prometheus {theirs}")
         return found
 
@@ -91,7 +99,7 @@ def test_both_give_every_recorded_series_the_same_labels_and_values(company, pro
 )
 def test_both_select_the_same_series(company, prometheus, matchers):
     watcher, query = company.info["watcher"]["url"], f"service:requests:rate10s{matchers}"
-    wait_for(lambda: len(values(prometheus, "service:requests:rate10s", time.time())) == 3, 20, "Prometheus to record")
+    wait_for(lambda: len(values(prometheus, "service:requests:rate10s", time.time())) == 4, 20, "Prometheus to record")
     at = time.time()
     assert values(watcher, query, at).keys() == values(prometheus, query, at).keys()
 
@@ -190,8 +198,8 @@ def test_a_webhook_is_what_the_real_alertmanager_sends(receiver: Receiver, tmp_p
     (tmp_path / "am.yml").write_text(yaml.safe_dump(config))
     command = [binary("prometheus-alertmanager"), "--config.file=am.yml", "--storage.path=data"]
     command += [f"--web.listen-address=127.0.0.1:{port}", "--cluster.listen-address=", f"--web.external-url={url}"]
-    fired = Alert(ALERT_RULES[0], "checkout", active_at=now - 4, value=0.4848, fired_at=now - 2)
-    resolved = Alert(ALERT_RULES[0], "checkout", active_at=now - 4, value=0.4848, fired_at=now - 2, resolved_at=now)
+    fired = Alert(ALERT_RULES[0], CHECKOUT, active_at=now - 4, value=0.4848, fired_at=now - 2)
+    resolved = Alert(ALERT_RULES[0], CHECKOUT, active_at=now - 4, value=0.4848, fired_at=now - 2, resolved_at=now)
     with running(command, tmp_path, url):
         for alert in (fired, resolved):
             post(url, alert)

@@ -6,8 +6,8 @@ from collections import Counter
 
 import pytest
 
-from sysop.demo.company import scenario
-from sysop.demo.company.topology import SERVICES
+from sysop.demo.company import releases, scenario
+from sysop.demo.company.topology import SERVICES, WHOLE
 
 SEEDS = range(1, 21)
 SCENARIOS = [scenario.plan(seed).scenario for seed in SEEDS]
@@ -46,8 +46,8 @@ def test_exactly_the_bad_release_is_faulty(seed):
     made = scenario.plan(seed)
     faulty = [
         (service, release.version, release.fault)
-        for service, releases in made.releases.items()
-        for release in releases
+        for service, released in made.releases.items()
+        for release in released
         if release.fault
     ]
     assert faulty == [(made.scenario.guilty_service, made.scenario.bad_version, made.scenario.fault)]
@@ -56,11 +56,11 @@ def test_exactly_the_bad_release_is_faulty(seed):
 @pytest.mark.parametrize("seed", SEEDS)
 def test_each_service_is_deployed_in_the_order_of_its_releases(seed):
     made = scenario.plan(seed)
-    for service, releases in made.releases.items():
+    for service, released in made.releases.items():
         planned = [made.scenario.initial[service]]
         planned += [deploy.version for deploy in made.scenario.deploys if deploy.service == service]
-        assert planned == [release.version for release in releases][scenario.OLDER_RELEASES :]
-        assert len({release.change for release in releases}) == len(releases)
+        assert planned == [release.version for release in released][scenario.OLDER_RELEASES :]
+        assert len({release.change for release in released}) == len(released)
 
 
 def test_a_seed_gives_the_same_plan_again_and_another_seed_another():
@@ -71,13 +71,29 @@ def test_a_seed_gives_the_same_plan_again_and_another_seed_another():
 def test_a_plan_survives_the_way_through_its_files(tmp_path):
     made = scenario.plan(5)
     scenario.write(made, tmp_path)
-    assert scenario.read_releases(tmp_path) == made.releases
+    assert releases.read_releases(tmp_path) == made.releases
     assert sorted(path.name for path in tmp_path.iterdir()) == ["releases.json", "scenario.json"]
 
 
 def test_an_unknown_release_is_refused_with_the_names_that_exist():
-    releases = scenario.plan(5).releases
-    with pytest.raises(scenario.UnknownRelease, match=r"no service 'basket'; the services are gateway, checkout"):
-        scenario.find(releases, "basket", "1.0.0")
-    with pytest.raises(scenario.UnknownRelease, match=releases["checkout"][0].version):
-        scenario.find(releases, "checkout", "0.0.0")
+    made = scenario.plan(5).releases
+    with pytest.raises(releases.UnknownRelease, match=r"no service 'basket'; the services are gateway, checkout"):
+        releases.find(made, "basket", "1.0.0")
+    with pytest.raises(releases.UnknownRelease, match=made["checkout"][0].version):
+        releases.find(made, "checkout", "0.0.0")
+
+
+def test_a_whole_company_begins_like_the_small_one_and_well():
+    small = scenario.plan(5)
+    made = scenario.whole(small)
+    assert set(made.releases) == set(WHOLE)
+    assert all(made.scenario.initial[name] == version for name, version in small.scenario.initial.items())
+    assert not [release for released in made.releases.values() for release in released if release.fault]
+
+
+def test_the_next_release_has_a_version_of_its_own_and_the_fault_it_is_given():
+    made = scenario.whole(scenario.plan(5)).releases
+    bad = scenario.next_release(made, "search", releases.Fault("stuck"))
+    assert bad.fault == releases.Fault("stuck")
+    assert bad.version not in {release.version for release in made["search"]}
+    assert scenario.next_release(made, "search", None).fault is None

@@ -14,9 +14,12 @@ from hypothesis import strategies as st
 from gate.kit import ANN, Attack
 from scale import size
 from sysop.api import hookimpl
-from sysop.gate.policy import DEFAULT_RULES, Policy, Question, in_window, tighten
+from sysop.gate.policy import DEFAULT_RULES, Policy, tighten
+from sysop.gate.question import Question
+from sysop.gate.windows import in_window
 from sysop.model import Actor, Call, Decision, Origin, Risk, Verdict
-from sysop.sections import DAYS, Match, Person, PolicySettings, Rule, Window
+from sysop.policy_sections import DAYS, Match, PolicySettings, Rule, Window
+from sysop.sections import Person
 
 EXAMPLES = size(5000, 200)
 STRICT = [Verdict.ALLOW, Verdict.APPROVE, Verdict.FORBID]

@@ -17,8 +17,8 @@ SERIES = [
 VARIABLES = {"steps": {"errors": {"ok": True, "result": {"series": SERIES, "count": 3}}}, "now": 1_000}
 
 
-async def value(source, variables=VARIABLES):
-    return await expression.evaluate(expression.compile(source, place="f:1", line=1), variables)
+def value(source, variables=VARIABLES):
+    return expression.evaluate(expression.compile(source, place="f:1", line=1), variables)
 
 
 VALUES = {
@@ -37,8 +37,8 @@ VALUES = {
 
 
 @pytest.mark.parametrize("source", VALUES, ids=str)
-async def test_expressions_have_the_values_the_manual_promises(source):
-    assert await value(source) == VALUES[source]
+def test_expressions_have_the_values_the_manual_promises(source):
+    assert value(source) == VALUES[source]
 
 
 FAILURES = {
@@ -61,9 +61,9 @@ FAILURES = {
 
 
 @pytest.mark.parametrize("source", FAILURES, ids=str)
-async def test_an_expression_that_fails_says_why_and_with_which_values(source):
+def test_an_expression_that_fails_says_why_and_with_which_values(source):
     with pytest.raises(ExpressionError) as failed:
-        await value(source)
+        value(source)
     assert f"`{source}` failed: " in str(failed.value)
     assert FAILURES[source] in str(failed.value)
 
@@ -96,25 +96,25 @@ LONGEST = {"a.filter(x, x.value > 1.0)": 500, "a.filter(x, a.exists(y, y.value >
 
 
 @pytest.mark.parametrize("source", LONGEST, ids=str)
-async def test_lists_are_capped_so_that_the_worst_case_stays_short(source):
+def test_lists_are_capped_so_that_the_worst_case_stays_short(source):
     longest = LONGEST[source]
     begun = time.process_time()
-    await value(source, many(longest))
+    value(source, many(longest))
     assert time.process_time() - begun < 2.0  # measured 0.2; ten times that on a busy machine
     with pytest.raises(ExpressionError, match="narrow the step's query"):
-        await value(source, many(longest + 1))
+        value(source, many(longest + 1))
 
 
 @pytest.mark.parametrize(("source", "most"), {"m.exists(k, k == '')": 500, "m.all(k, m.all(l, k != ''))": 62}.items())
-async def test_maps_are_capped_as_lists_are_since_macros_walk_their_keys(source, most):
-    await value(source, {"m": {f"k{n}": n for n in range(most)}})
+def test_maps_are_capped_as_lists_are_since_macros_walk_their_keys(source, most):
+    value(source, {"m": {f"k{n}": n for n in range(most)}})
     with pytest.raises(ExpressionError, match=f"its macros would walk {most + 1} entries too often"):
-        await value(source, {"m": {f"k{n}": n for n in range(most + 1)}})
+        value(source, {"m": {f"k{n}": n for n in range(most + 1)}})
 
 
-async def test_a_long_list_that_is_not_referred_to_does_not_matter():
+def test_a_long_list_that_is_not_referred_to_does_not_matter():
     steps = {"other": {"result": list(range(5_000))}, "mine": {"ok": True}}
-    assert await value("steps.mine.ok", {"steps": steps}) is True
+    assert value("steps.mine.ok", {"steps": steps}) is True
 
 
 def test_whole_numbers_become_float_where_the_model_says_so():

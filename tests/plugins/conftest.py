@@ -6,7 +6,7 @@ import asyncio
 import json
 import threading
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -17,11 +17,11 @@ from urllib.parse import parse_qs, urlsplit
 import httpx2
 import pytest
 
-from sysop.api import Action, ActionFailed, Inventory, PluginContext, Preview, Reconciled, Service, Verification
-from sysop_plugins import cicd, inventory, metrics
+from sysop.api import Action, ActionFailed, Change, Inventory, PluginContext, Preview, Reconciled, Service, Verification
+from sysop_plugins import cicd, inventory, kubernetes, metrics
 
 T = TypeVar("T")
-PLUGINS: dict[str, ModuleType] = {"cicd": cicd, "inventory": inventory, "metrics": metrics}
+PLUGINS: dict[str, ModuleType] = {"cicd": cicd, "inventory": inventory, "kubernetes": kubernetes, "metrics": metrics}
 
 
 @dataclass(frozen=True)
@@ -69,6 +69,7 @@ class World:
     secrets: dict[str, str] = field(default_factory=dict)
     at: int | None = None
     calls: int = 0
+    changes: list[Change] = field(default_factory=list)
 
     async def call(self, action: str, *, key: str | None = None, **args: Any) -> Any:
         """Perform an action like the gate does and return its result as JSON."""
@@ -163,6 +164,10 @@ class Context:
 
     def secret(self, name: str) -> str:
         return self.world.secrets[name]
+
+    async def changes(self, since: int, until: int, services: Sequence[str] | None = None) -> Sequence[Change]:
+        told = [one for one in self.world.changes if since <= one.at <= until]
+        return [one for one in told if services is None or one.service in services]
 
     async def read(self, action: str, **args: Any) -> Any:
         return await self.world.call(action, **args)

@@ -7,10 +7,21 @@ from sysop.errors import SettingsError
 from sysop.host import load
 
 SOURCES = (
-    *("alertmanager", "cloudevents", "cloudwatch", "datadog", "github", "gitlab", "grafana", "jenkins", "pagerduty"),
+    *(
+        "alertmanager",
+        "buildbot",
+        "cloudevents",
+        "cloudwatch",
+        "datadog",
+        "github",
+        "gitlab",
+        "grafana",
+        "jenkins",
+        "pagerduty",
+    ),
     "sentry",
 )
-BUNDLED = (*SOURCES, "cicd", "generic", "inventory", "metrics")
+BUNDLED = (*SOURCES, "cicd", "generic", "inventory", "kubernetes", "metrics")
 
 
 def test_every_bundled_plugin_loads_without_any_settings():
@@ -31,6 +42,11 @@ def test_only_starting_stopping_deploying_and_silencing_are_changes():
         "cicd.cancel": "build:{build}",
         "cicd.deploy": "service:{service}",
         "cicd.rollback": "service:{service}",
+        "kubernetes.cordon": "node:{node}",
+        "kubernetes.restart": "service:{service}",
+        "kubernetes.rollout_undo": "service:{service}",
+        "kubernetes.scale": "service:{service}",
+        "kubernetes.uncordon": "node:{node}",
     }
     assert all(ours[a.undo] for a in ours.values() if a.undo), "what undoes an action is an action"
 

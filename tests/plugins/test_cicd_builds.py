@@ -13,7 +13,9 @@ from pydantic import ValidationError
 
 from sysop.api import ActionFailed, InvalidCall
 from sysop_plugins import cicd
-from sysop_plugins.cicd.settings import LONGEST_BUILD, LONGEST_HEALTH, HealthQuery, PipelineSettings, Settings
+from sysop_plugins.cicd.declared import LONGEST_BUILD
+from sysop_plugins.cicd.local.settings import PipelineSettings
+from sysop_plugins.cicd.settings import LONGEST_HEALTH, HealthQuery, Settings
 
 
 async def test_pipelines_are_listed_by_name(company):
@@ -236,7 +238,7 @@ async def test_the_same_key_with_other_parameters_is_an_error(company, executed)
 
 async def test_an_approver_sees_what_would_be_started_and_stopped(company):
     shown = await company.preview("cicd.trigger", pipeline="sleep", parameters={"seconds": "30"})
-    assert (shown.summary, shown.changes) == ("Start a build of pipeline sleep", ("seconds = 30",))
+    assert (shown.summary, shown.changes) == ("Start a build of pipeline sleep", ("seconds = 30", "where: local"))
     build = await company.call("cicd.trigger", pipeline="sleep", parameters={"seconds": "30"})
     stop = await company.preview("cicd.cancel", build=build["id"])
     assert stop.summary == f"Stop build {build['id']} of pipeline sleep, asked for by sysop:run-test"
@@ -333,9 +335,9 @@ DEPLOY = {"command": ["/bin/true"], "parameters": ["service", "version"], "deplo
         ({"local": {"pipelines": {"p": {"command": ["x"], "directory": "here"}}}}, "absolute path"),
         ({"local": {"folder": "builds"}}, "builds is relative; give an absolute path"),
         ({"local": {"pipelines": {"../p": {"command": ["x"]}}}}, "match pattern"),
-        ({"services": {"a": {"pipeline": "p"}}}, r"services\.a\.pipeline: 'p' is not a pipeline with `deploys: true`"),
+        ({"services": {"a": {"pipeline": "p"}}}, r"services\.a\.pipeline: 'p' is not a pipeline that deploys"),
         ({"default_service": {"health": {"query": "q", "below": 1, "within_seconds": 3}}}, "need over 4 s"),
-        ({"provider": "jenkins"}, "local"),
+        ({"provider": "jenkins"}, "Extra inputs"),
         ({"pipelines": {}}, "Extra inputs"),
     ],
 )

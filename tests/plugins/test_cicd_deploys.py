@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+from pydantic import ValidationError
 
 from sysop.api import ActionFailed, InvalidCall
 
@@ -122,7 +123,8 @@ async def test_an_approver_sees_from_to_what_is_taken_back_and_who_feels_it(shop
 
 async def test_a_deploy_shows_whether_the_version_was_live_before(shop):
     new = await shop.preview("cicd.deploy", service="checkout", version="1.4.4")
-    assert (new.summary, new.changes) == ("Deploy checkout 1.4.4", ("live: 1.4.3 -> 1.4.4",))
+    assert (new.summary, new.changes[0]) == ("Deploy checkout 1.4.4", "live: 1.4.3 -> 1.4.4")
+    assert not any(line.startswith("deployed before") for line in new.changes)
     again = await shop.preview("cicd.deploy", service="checkout", version="1.4.3")
     assert again.summary == "Deploy checkout 1.4.3 again"
     assert again.changes[1].startswith("deployed before: 1.4.3 (")
@@ -150,8 +152,11 @@ async def test_two_deploys_of_a_service_never_overlap(company, executed):
 
 
 async def test_versions_cannot_carry_more_than_a_version(company, executed):
-    with pytest.raises(InvalidCall, match=r"parameters\.version"):
-        await company.call("cicd.deploy", service="checkout", version="1.0; reboot")
+    for version in ("1.0; reboot", "--upload-pack", "1.0\nlive: nothing", "1.0 <!here>", "\x1b[2J", ""):
+        with pytest.raises(ValidationError, match="version"):
+            await company.call("cicd.deploy", service="checkout", version=version)
+        with pytest.raises(ValidationError, match="to"):
+            await company.preview("cicd.rollback", service="checkout", to=version)
     with pytest.raises(InvalidCall, match=r"parameters\.service"):
         await company.call("cicd.deploy", service="--all", version="1.0")
     assert executed() == []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sysop_plugins.cicd.failing import MOST_BYTES, failing_part
+from sysop_plugins.remote.failing import MOST_BYTES, failing_part
 
 NOISE = [f"step {n}: fetched, 0 errors, no failures, retries ignored" for n in range(200)]
 

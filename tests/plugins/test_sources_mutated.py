@@ -22,6 +22,7 @@ pytest.importorskip("cryptography", reason="cryptography is not installed, with 
 import bodies
 import mutations
 from sns_kit import TOPIC, notification, subscription
+from test_buildbot_source import FAILED as FORCED
 from test_generic_source import BODY, CHECKS
 from test_github_source import DEPLOYMENT, RUN
 from test_gitlab_source import FAILED as PIPELINE
@@ -40,8 +41,23 @@ STRUCTURED = {"content-type": "application/cloudevents+json"}
 BINARY = {"ce-specversion": "1.0", "ce-id": "1", "ce-source": "/p", "ce-type": "t", "ce-time": "2026-03-02T09:14:07Z"}
 SENT = {"sentry-hook-timestamp": "1772443447"}
 
+CHANGE = {
+    "id": "flag-42",
+    "kind": "flag",
+    "service": "checkout",
+    "from": "off",
+    "to": "on",
+    "at": "2026-03-02T09:14:07Z",
+    "by": "release train",
+    "title": "new basket",
+    "url": "https://flags.test/42",
+}
+EVENT = {"specversion": "1.0", "id": "e-1", "source": "flags", "type": "flag", "time": CHANGE["at"], "data": CHANGE}
+
 SEEDS: Mapping[str, list[tuple[Headers, Any]]] = {
     "alertmanager": [({}, bodies.ALERTMANAGER)],
+    "buildbot": [({}, FORCED)],
+    "changes": [({}, CHANGE), ({}, {"changes": [CHANGE]}), (STRUCTURED, EVENT)],
     "checks": [({"x-site": "eu"}, BODY)],
     "cloudevents": [
         (STRUCTURED, bodies.CLOUDEVENT),
@@ -61,7 +77,7 @@ SEEDS: Mapping[str, list[tuple[Headers, Any]]] = {
         ({"sentry-hook-resource": "issue", **SENT}, bodies.SENTRY_ISSUE),
     ],
 }
-ALSO: Mapping[Any, str] = {"checks": "alerts", "Message": "body"}
+ALSO: Mapping[Any, str] = {"checks": "alerts", "Message": "body", "changes": "id"}
 """Parts of a path, and what else they are called: by the setting that reads them, or as a body of their own."""
 EACH = size(50_000 // len(SEEDS))
 THROUGH_HTTP = size(300)
@@ -88,7 +104,7 @@ def test_no_refusal_tells_of_what_our_own_classes_are_called(host: Host, name: s
 def test_every_seed_is_read_as_it_is(host: Host, name: str) -> None:
     source = host.alert_sources()[name]
     for headers, body in SEEDS[name]:
-        found = check(source.parse(Delivery(headers, json.dumps(body).encode(), body)))
+        found = _read(source, Delivery(headers, json.dumps(body).encode(), body))
         assert found or body["Type"] == "SubscriptionConfirmation"
 
 
@@ -121,10 +137,18 @@ def _said(source: AlertSource, headers: Headers, body: Any, path: mutations.Path
     return "refused"
 
 
+def _read(source: AlertSource, delivery: Delivery) -> list[Any]:
+    """Return the alerts of a delivery, and the changes of one that tells of nothing else."""
+    found: list[Any] = [*check(source.parse(delivery))]
+    if source.name == "changes" and source.changes is not None:
+        found += source.changes(delivery)
+    return found
+
+
 def _refused(source: AlertSource, headers: Headers, body: Any) -> str | None:
     raw = json.dumps(body).encode()
     try:
-        check(source.parse(Delivery(headers, raw, json.loads(raw))))
+        _read(source, Delivery(headers, raw, json.loads(raw)))
     except ValueError as refused:
         return str(refused)
     return None

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import multiprocessing
 import sqlite3
+import threading
 
 import pytest
 from sqlalchemy import insert, text
@@ -216,3 +218,27 @@ async def test_a_closed_store_refuses(url: str) -> None:
     if store.embedded:
         with pytest.raises(StoreUnavailable, match="closed"):
             await store.write(lambda tx: _keep(tx, "b", "c"))
+
+
+async def test_an_error_of_a_unit_whose_caller_was_cancelled_is_not_reported_as_lost(store: Store) -> None:
+    told: list[str] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, context: told.append(context["message"]))
+    held, go = threading.Event(), threading.Event()
+
+    def failing(_tx: Tx) -> None:
+        held.set()
+        go.wait(30)
+        raise NotAllowed("no")
+
+    if not store.embedded:
+        return  # there the unit is cancelled with its caller
+    writing = asyncio.create_task(store.write(failing))
+    await asyncio.to_thread(held.wait, 30)
+    writing.cancel()
+    await asyncio.gather(writing, return_exceptions=True)
+    del writing
+    go.set()
+    await store.write(lambda tx: tx.now())
+    gc.collect()
+    await asyncio.sleep(0)
+    assert told == []

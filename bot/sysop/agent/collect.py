@@ -17,6 +17,7 @@ from sysop.model import Claim, Conclusion, Outcome, Risk, Run
 
 MAX_SERVICES: Final = 3
 LOOK_BACK_MINUTES: Final = 60
+_CHANGES: Final = "changes.recent"
 _TOLD: Final = 3
 _PAGE: Final = 700
 _QUOTED: Final = 300
@@ -67,15 +68,20 @@ def named(text: str, services: Iterable[str]) -> list[str]:
 
 @dataclass(slots=True)
 class Facts:
-    """Reads that are at hand about some services, as claims, and what could not be read."""
+    """Reads that are at hand about some services, as claims, and what could not be read.
+
+    What was changed is looked at first: before `begin`, in milliseconds, or before now.
+    """
 
     memory: Memory
+    begin: int | None = None
     claims: list[Claim] = field(default_factory=list)
     missed: list[str] = field(default_factory=list)
 
     async def gather(self, services: Sequence[str]) -> None:
         """Look at the first few services."""
         for number, service in enumerate(services[:MAX_SERVICES], 1):
+            await self._look(f"changes_{number}", _CHANGES, _changes_of(service, self.begin))
             await self._look(f"service_{number}", "inventory.service", {"service": service})
             await self._look(f"deploys_{number}", "cicd.recent_deploys", _deploys_of(service))
 
@@ -88,8 +94,26 @@ class Facts:
         if isinstance(outcome, Failure):
             self.missed.append(outcome.reason)
             return
-        answer = as_text(outcome.result) if outcome.ok else outcome.error or str(outcome.state)
+        answer = _answer(action, outcome.result) if outcome.ok else outcome.error or str(outcome.state)
         self.claims.append(Claim(f"{call_text(action, args)}: {answer}", (outcome.evidence,)))
+
+
+def _answer(action: str, result: Any) -> str:
+    """Return an answer for people; of many changes the newest, each in its words."""
+    if action != _CHANGES or not isinstance(result, Mapping):
+        return as_text(result)
+    found = [f"{one['words']}, {one['minutes_before']:g} min before{_by(one)}" for one in result.get("changes", ())]
+    more = f"; and {len(found) - _TOLD} more" if len(found) > _TOLD else ""
+    return expression.short("; ".join(found[:_TOLD]), _PAGE) + more if found else "nothing that is known was changed"
+
+
+def _by(change: Mapping[str, Any]) -> str:
+    return f" by {change['by']}" if change.get("by") else ""
+
+
+def _changes_of(service: str, begin: int | None) -> dict[str, Any]:
+    when = {} if begin is None else {"before": begin}
+    return {"service": service, "minutes": LOOK_BACK_MINUTES, **when}
 
 
 def _deploys_of(service: str) -> dict[str, Any]:
@@ -108,7 +132,7 @@ class Collect:
 
     async def conclude(self) -> Conclusion:
         """Look, and hand over."""
-        facts = Facts(self.memory)
+        facts = Facts(self.memory, self.incident["opened_at"] or None)
         await facts.gather(self.services)
         about = self.incident["title"] or self.run.text or "this"
         text = f"No runbook was followed for {about!r}: {self.why}. A person must look into it; nothing was changed."

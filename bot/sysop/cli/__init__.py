@@ -16,6 +16,7 @@ from sysop.cli import output
 # name: (module, what `sysop --help` says). The module has a click command of the same name.
 COMMANDS = {
     "demo": ("demo", "Break a small company and repair it under your approval."),
+    "drill": ("drill", "Put faults with a known right answer to Sysop, and judge what it does."),
     "dev": ("dev", "Chat with Sysop on a local stand-in for Slack."),
     "serve": ("serve", "Run Sysop: take alerts in, carry runs forward."),
     "ask": ("ask", "Ask a question or for help with a symptom."),
@@ -28,6 +29,7 @@ COMMANDS = {
     "runs": ("runs", "List runs, show one step by step, settle an unknown effect."),
     "incidents": ("incidents", "List incidents, show one, group alerts by hand, look back."),
     "alerts": ("alerts", "List alerts and the incidents they belong to, or replay recorded ones."),
+    "changes": ("changes", "List what was deployed, configured or scaled lately, and by whom."),
     "silences": ("silences", "List silences, set one, or end one."),
     "watches": ("watches", "List watches, and try one on the past."),
     "actions": ("catalogue", "List what Sysop can do."),

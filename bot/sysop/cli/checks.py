@@ -17,6 +17,7 @@ from sysop import settings as settings_file
 from sysop import yamlsafe
 from sysop.app import App
 from sysop.cli.checks_database import database
+from sysop.cli.checks_freezes import freezes
 from sysop.cli.checks_slack import slack
 from sysop.cli.checks_watches import watches
 from sysop.cli.common import (
@@ -74,6 +75,7 @@ def _parts(app: App) -> Iterator[Found]:
     """Yield what needs no database and no network."""
     yield from _plugins(app.host)
     yield _policy(app)
+    yield from freezes(app)
     yield _identity(app)
     yield from _credentials(app)
     yield _runbooks(app)

@@ -13,6 +13,7 @@ from sysop.cli import incidents_view as view
 from sysop.cli.common import again, command, emit, json_option, listed, opened, out
 from sysop.cli.incidents_hand import merge, move, split
 from sysop.cli.incidents_past import show_figures, show_similar, write_report
+from sysop.incidents import changed
 from sysop.incidents.similar import similar
 from sysop.incidents.timeline import timeline
 from sysop.incidents.words import owners
@@ -66,6 +67,7 @@ def _whole(conn: Connection, inventory: Inventory, id: str) -> view.Whole:
         similar=similar(conn, incident),
         held_back=past.held_between(conn, *view.around(incident)),
         timeline=timeline(conn, incident),
+        changed=changed.before(conn, incident, inventory),
     )
 
 

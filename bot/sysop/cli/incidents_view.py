@@ -11,10 +11,11 @@ from rich.table import Table
 from rich.text import Text
 
 from sysop.cli import show
+from sysop.incidents import changed
 from sysop.incidents.similar import Similar
 from sysop.incidents.timeline import Timeline
 from sysop.incidents.words import origins_of, person, place
-from sysop.model import Alert, Incident
+from sysop.model import Alert, Change, Incident
 
 MOST = 200
 """So many alerts of an incident are shown."""
@@ -36,6 +37,7 @@ class Whole:
     similar: Sequence[Similar]
     held_back: int
     timeline: Timeline
+    changed: Sequence[Change] = ()
 
     def as_json(self) -> dict[str, Any]:
         """Return it for machines."""
@@ -46,6 +48,7 @@ class Whole:
             "held_back": self.held_back,
             "timeline": [asdict(moment) for moment in self.timeline.moments],
             "left_out": self.timeline.left_out,
+            "changed_before": changed.as_json(self.changed, changed.begin_of(self.incident)),
         }
 
 
@@ -112,6 +115,7 @@ def _about(found: Whole) -> RenderableType:
     rows.append(("owner", Text(show.one_line(", ".join(found.owners), LONGEST) or "none in the inventory")))
     rows.append(("looked after", _plain(_looked_after(one))))
     rows += [("origin" if at == 0 else "", _plain(line)) for at, line in enumerate(_origins(one))]
+    rows += [("changed" if at == 0 else "", _plain(line)) for at, line in enumerate(_changed(found))]
     if found.held_back:
         rows.append(
             ("held back", Text(f"{count(found.held_back, 'other alert')} around that time: sysop alerts --held"))
@@ -133,6 +137,12 @@ def _origins(one: Incident) -> list[str]:
         for origin in origins_of(one)
     ]
     return told or ["undetermined"]
+
+
+def _changed(found: Whole) -> list[str]:
+    begin = changed.begin_of(found.incident)
+    told = [show.one_line(changed.sentence(one, begin), LONGEST) for one in found.changed]
+    return told or ["nothing that is known, in the 30 minutes before"]
 
 
 def _members(incident: Incident) -> RenderableType:

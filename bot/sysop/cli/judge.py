@@ -8,10 +8,11 @@ from datetime import UTC, datetime
 
 from sysop.actions import Action
 from sysop.gate.people import People
-from sysop.gate.policy import Considered, Policy, Question, tighten
+from sysop.gate.policy import Considered, Policy, tighten
+from sysop.gate.question import Question
 from sysop.host import Host
 from sysop.model import Actor, Call, Decision, Verdict
-from sysop.sections import Rule, Window
+from sysop.policy_sections import Rule, Window
 from sysop.settings import Settings
 
 

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from sysop import app as composition
 from sysop import settings as settings_file
-from sysop.cli import Group, replay, show
+from sysop.cli import Group, freezes, replay, show
 from sysop.cli.ask import merged
 from sysop.cli.common import (
     EXIT_NOT_RESOLVED,
@@ -26,7 +26,8 @@ from sysop.cli.common import (
 )
 from sysop.cli.judge import Judge, conditions, sentence, why_not
 from sysop.gate.bind import Bound, bind
-from sysop.gate.policy import Policy, Question
+from sysop.gate.policy import Policy
+from sysop.gate.question import Question
 from sysop.model import Actor, Call, Decision, Origin, Verdict
 
 _EXIT = {Verdict.ALLOW: 0, Verdict.APPROVE: EXIT_WAITING, Verdict.FORBID: EXIT_NOT_RESOLVED}
@@ -42,11 +43,15 @@ def policy() -> None:
 @json_option
 @command
 async def show_policy(as_json: bool) -> None:
-    """Show every rule in force, in order. Forbid wins, else the first that matches, else it is denied."""
+    """Show every rule in force, in order, and every freeze, now and next.
+
+    Forbid wins, else the first rule that matches, else it is denied; a freeze only makes that stricter.
+    """
     found = Policy(load_settings().policy)
+    now = time.time_ns() // 1_000_000
     if as_json:
         rules = [rule.model_dump(mode="json", by_alias=True) for rule in found.rules]
-        emit({"digest": found.digest, "rules": rules})
+        emit({"digest": found.digest, "rules": rules, "freezes": [freezes.as_json(one, now) for one in found.freezes]})
         return
     lines = (
         (
@@ -58,7 +63,10 @@ async def show_policy(as_json: bool) -> None:
         for rule in found.rules
     )
     out().print(show.table("rule", "applies to", "then", "who", rows=lines))
-    out().print(f"anything else: forbid\ndigest {found.digest}")
+    out().print("anything else: forbid")
+    if found.freezes:
+        out().print(freezes.table(found.freezes, now))
+    out().print(f"digest {found.digest}")
 
 
 @policy.command("explain")

@@ -11,7 +11,8 @@ from sqlalchemy import Connection
 
 from sysop.cli.judge import Judge, sentence
 from sysop.errors import InvalidRequest
-from sysop.gate.policy import Question
+from sysop.gate import failures
+from sysop.gate.question import Question
 from sysop.model import Actor, AuditEntry, Call, Decision, Origin, Risk, Run, Verdict
 from sysop.store import audit as log
 from sysop.store import effects, runs
@@ -85,14 +86,16 @@ def read(conn: Connection, limit: int) -> tuple[list[Recorded], int]:
     """Return the newest recorded decisions, each call once, oldest first; and how many cannot be judged again.
 
     Refusals count as well: their entries say all that policy looks at. The latter are calls whose run or ledger row is
-    gone.
+    gone. What repeated failure asked of people says nothing about policy and is left out.
     """
     found: dict[tuple[str, str], Recorded] = {}
     unclear: set[tuple[str, str]] = set()
     known: dict[str, Run] = {}
+    tripped: set[tuple[str, str]] = set()
     for entry in _entries(conn):
         body = json.loads(entry.body)
         key = (str(body.get("run") or entry.chain), str(body.get("call")))
+        tripped |= {key} if body.get("rule") == failures.RULE else set()
         if not _says_a_decision(entry.kind, body) or (key in found and found[key].was.count):
             continue
         recorded = _recorded(conn, entry, body, key, known)
@@ -100,7 +103,8 @@ def read(conn: Connection, limit: int) -> tuple[list[Recorded], int]:
             unclear.add(key)
         else:
             found[key] = recorded
-    newest = sorted(found.values(), key=lambda one: one.question.now)[-limit:]
+    told = (one for key, one in found.items() if key not in tripped)
+    newest = sorted(told, key=lambda one: one.question.now)[-limit:]
     return newest, len(unclear - found.keys())
 
 

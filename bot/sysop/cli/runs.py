@@ -7,6 +7,7 @@ import click
 from sysop.app import App
 from sysop.cli import Group, follow, show
 from sysop.cli.common import command, emit, json_option, listed, me, opened, out
+from sysop.model import Run
 from sysop.store import runs as rows
 
 
@@ -34,12 +35,17 @@ async def runs(limit: int, as_json: bool) -> None:
             run.planner,
             show.askers(run.requesters),
             show.one_line(run.text or run.incident or str(run.request.get("action") or ""), 60),
-            show.one_line(str((run.conclusion or {}).get("summary") or run.waiting_for or ""), 80),
+            show.one_line(str((run.conclusion or {}).get("summary") or waits_for(run)), 80),
         )
         for run in found
     )
     columns = ("id", "at (UTC)", "state", "planner", "asked by", "about", "so far")
     out().print(show.table(*columns, rows=lines, drop=("planner", "asked by", "at (UTC)")))
+
+
+def waits_for(run: Run) -> str:
+    """Return what a run waits for, without what would only wake its post-check sooner: that has no name for people."""
+    return " ".join(reason for reason in (run.waiting_for or "").split() if not reason.startswith("news:"))
 
 
 @runs.command("show")
@@ -68,7 +74,7 @@ def _print(app: App, view: follow.View) -> None:
     if view.over:
         console.print(show.conclusion_panel(run))
         return
-    waits = f", waiting for {run.waiting_for}" if run.waiting_for else ""
+    waits = f", waiting for {reasons}" if (reasons := waits_for(run)) else ""
     console.print(f"{run.state}{waits}", markup=False, style="yellow")
     for approval in view.approvals:
         console.print(show.approval_card(approval, view.now))

@@ -103,6 +103,7 @@ def _plain(annotation: Any) -> str:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return "section"
     known = {"str": "text", "int": "whole number", "float": "number", "bool": "`true` or `false`", "time": "HH:MM"}
+    known |= {"datetime": "day and time"}
     name = getattr(annotation, "__name__", "anything")
     return known.get(name, {"Path": "path", "Any": "a section of its own"}.get(name, name))
 

@@ -7,7 +7,6 @@ import os
 import pwd
 import secrets
 import shutil
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,13 +14,17 @@ from typing import Any
 
 import yaml
 
-from sysop.demo.company.topology import SERVICES
+from sysop.demo.company.topology import NAMESPACE, SERVICES, WHOLE, Service
+from sysop.demo.pipelines import pipelines
 from sysop.errors import SettingsError
 from sysop.paths import private_folder
 from sysop.runner.lock import RunnerLock
 
 MARK = "demo.json"
 APPROVER = "demo-approver"
+_AGAIN = {"triage_again_after_seconds": 5}
+"""Drills are over in a minute or two; a second cause that shows after the first was mended must be looked into."""
+MOST_REPLICAS = 4
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,11 @@ class Place:
         return self.root / "pipelines.json"
 
     @property
+    def kubernetes_token(self) -> Path:
+        """Return the file with the bearer token of the whole company's Kubernetes API."""
+        return self.root / "kubernetes-token"
+
+    @property
     def token(self) -> Path:
         """Return the file with the webhook's bearer token."""
         return self.root / "webhook-token"
@@ -65,8 +73,9 @@ def prepare(root: Path) -> Place:
     for folder in (place.root, place.company, place.builds):
         private_folder(folder)
     (place.root / MARK).write_text("{}\n")
-    place.token.touch(mode=0o600)
-    place.token.write_text(secrets.token_urlsafe(32))
+    for file in (place.token, place.kubernetes_token):
+        file.touch(mode=0o600)
+        file.write_text(secrets.token_urlsafe(32))
     return place
 
 
@@ -79,20 +88,19 @@ def _refuse_foreign(place: Place) -> None:
 
 
 def write_settings(
-    place: Place, *, metrics_url: str, port: int, more: Mapping[str, Any] | None = None
+    place: Place,
+    *,
+    metrics_url: str,
+    port: int,
+    more: Mapping[str, Any] | None = None,
+    whole: bool = False,
+    kubernetes_url: str | None = None,
 ) -> dict[str, Any]:
-    """Write the demo's sysop.yaml: an ordinary one, as a company would. `more` adds sections."""
-    pipeline = {
-        "command": [
-            *(sys.executable, "-m", "sysop.demo.company.deploy", "--folder", str(place.company)),
-            *("--service", "{service}", "--version", "{version}"),
-        ],
-        "parameters": ["service", "version"],
-        "deploys": True,
-        "timeout_seconds": 60,
-        "description": "deploy a version of a service",
-    }
-    local = {"folder": str(place.builds), "pipelines": {"deploy": pipeline}}
+    """Write the demo's sysop.yaml: an ordinary one, as a company would. `more` adds sections.
+
+    `whole`: for the company with all its services and pipelines, whose Kubernetes API is at `kubernetes_url`.
+    """
+    local = {"folder": str(place.builds), "pipelines": pipelines(place.company, whole=whole)}
     health = {
         "query": 'service:own_error_ratio:rate10s{service="{service}"}',
         "below": 0.05,
@@ -103,16 +111,15 @@ def write_settings(
         "state": str(place.root),
         "environment": "demo",
         "people": {APPROVER: {"roles": ["approver"]}, **you()},
-        "inventory": {
-            service.name: {"owner": service.team, "depends_on": [service.calls] if service.calls else []}
-            for service in SERVICES.values()
-        },
+        "inventory": _inventory(WHOLE if whole else SERVICES),
         "webhooks": {"port": port, "tokens": {"alertmanager": f"file:{place.token}"}},
-        "incidents": {"quiet_seconds": 3, "triage_after_seconds": 2},
+        "incidents": {"quiet_seconds": 3, "triage_after_seconds": 2, **(_AGAIN if whole else {})},
         "plugins": {
             "metrics": {"url": metrics_url},
-            "cicd": {"provider": "local", "local": local, "default_service": {"pipeline": "deploy", "health": health}},
+            "cicd": {"local": local, "default_service": {"pipeline": "deploy", "health": health}},
+            **(_kubernetes(kubernetes_url, health) if kubernetes_url else {}),
         },
+        **({"secrets": {"kubernetes": _both(place.kubernetes_token)}} if kubernetes_url else {}),
         **(more or {}),
     }
     place.settings.write_text(
@@ -120,6 +127,26 @@ def write_settings(
     )
     place.pipelines.write_text(json.dumps(local))
     return values
+
+
+def _inventory(services: Mapping[str, Service]) -> dict[str, Any]:
+    return {
+        service.name: {
+            "owner": service.team,
+            "depends_on": [called for called in service.routes.values() if called in services],
+        }
+        for service in services.values()
+    }
+
+
+def _kubernetes(url: str, health: Mapping[str, Any]) -> dict[str, Any]:
+    bounds = {"min": 1, "max": MOST_REPLICAS}
+    section = {"url": url, "namespaces": [NAMESPACE], "scale": bounds, "health": dict(health), "steady_seconds": 3}
+    return {"kubernetes": section}
+
+
+def _both(file: Path) -> dict[str, str]:
+    return {"read": f"file:{file}", "write": f"file:{file}"}
 
 
 def you() -> dict[str, Any]:

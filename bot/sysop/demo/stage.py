@@ -26,7 +26,10 @@ def _plain(settings: Settings, _business: Business) -> App:
 
 @dataclass(frozen=True)
 class Stage:
-    """What is set up. `more` goes into the demo's settings, `listener` is where webhooks arrive."""
+    """What is set up. `more` goes into the demo's settings, `listener` is where webhooks arrive.
+
+    `whole`: the company that drills break, with all its services and pipelines.
+    """
 
     place: Place
     seed: int = 1
@@ -34,19 +37,27 @@ class Stage:
     listener: socket.socket | None = None
     build: Build = _plain
     phase: Callable[[str], None] = lambda _text: None
+    whole: bool = False
 
     @asynccontextmanager
     async def up(self) -> AsyncIterator[tuple[App, Business]]:
         """Set up company and Sysop."""
         listener = self.listener or listen("127.0.0.1", 0)
         port = listener.getsockname()[1]
-        business = Business(self.place, self.seed)
+        business = Business(self.place, self.seed, whole=self.whole)
         async with contextlib.AsyncExitStack() as stack:
             stack.callback(listener.close)
             stack.push_async_callback(business.stop)
             self.phase("starting the company: gateway → checkout → payments")
             await business.start(f"http://127.0.0.1:{port}/webhooks/alertmanager")
-            write_settings(self.place, metrics_url=business.watcher, port=port, more=self.more)
+            write_settings(
+                self.place,
+                metrics_url=business.watcher,
+                port=port,
+                more=self.more,
+                whole=self.whole,
+                kubernetes_url=business.kubernetes,
+            )
             app = self.build(settings_file.load(self.place.settings), business)
             stack.push_async_callback(app.close)
             await app.begin()

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from sysop.errors import ActionRefused, CallError, Parked, Paused
 from sysop.gate import approvals as life
+from sysop.gate import failures
 from sysop.gate.approvals import RolesOf
 from sysop.gate.bind import Bound
-from sysop.model import Approval, ApprovalState, Decision, EffectState, Risk, Run
-from sysop.sections import BudgetSettings
-from sysop.store import approvals, effects, mode, runs
+from sysop.gate.failures import Clean, Tripped
+from sysop.model import Approval, ApprovalState, Decision, EffectState, Risk, Run, Verdict
+from sysop.policy_sections import BudgetSettings
+from sysop.store import approvals, effects, mode, runs, targets
 from sysop.store.writer import Tx
 
 HOUR_MS = 3_600_000
@@ -18,7 +21,10 @@ HOUR_MS = 3_600_000
 
 @dataclass(frozen=True, slots=True)
 class Consume:
-    """What is about to happen, and under which authority. `approval` is None where policy allows without one."""
+    """What is about to happen, and under which authority. `approval` is None where policy allows without one.
+
+    `checked` are the actions with a post-check, `clean` writes text as cards have it.
+    """
 
     run: Run
     bound: Bound
@@ -28,6 +34,8 @@ class Consume:
     precondition: str
     budgets: BudgetSettings
     roles_of: RolesOf
+    checked: Collection[str]
+    clean: Clean
 
 
 def consume(tx: Tx, wish: Consume) -> CallError | Parked | None:
@@ -41,10 +49,12 @@ def consume(tx: Tx, wish: Consume) -> CallError | Parked | None:
     if mode.read_locked(tx).paused:
         return paused()
     # Every worker locks in the order mode, budget, approval. On PostgreSQL the count is a statement after the lock.
-    mode.lock_budgets(tx, [budget_key(bound), f"target:{bound.target}"])
-    over = _over_budget(tx, wish) or _overlap(tx, bound)
+    mode.lock_budgets(tx, [budget_key(bound), f"target:{targets.key(bound.target)}"])
+    over = _over_budget(tx, wish) or _overlap(tx, wish)
     if over:
         return ActionRefused(over)
+    if tripped := _tripped(tx, wish):
+        return tripped
     if wish.approval is not None and (refused := _use(tx, wish, wish.approval)):
         return refused
     _intend(tx, wish)
@@ -72,12 +82,50 @@ def _over_budget(tx: Tx, wish: Consume) -> str | None:
     return f"the budget of {environment} is used up: {begun} of {cap} {risk} actions in the last hour"
 
 
-def _overlap(tx: Tx, bound: Bound) -> str | None:
-    others = effects.in_flight(tx.conn, bound.target)
+def _overlap(tx: Tx, wish: Consume) -> str | None:
+    bound = wish.bound
+    if bound.action.risk is Risk.READ:  # one that people approved waits for what is under way, not for its post-check
+        others = effects.in_flight(tx.conn, bound.target)
+    else:
+        others = targets.holding(tx.conn, bound.target, bound.environment, wish.checked, tx.now())
     if not others:
         return None
     run, call, state = others[0]
-    return f"another change to {bound.target} is not finished (run {run}, call {call}: {state})"
+    how = "done, but not verified yet" if state == EffectState.DONE else state
+    way_out = "" if run == wish.run.id else _way_out(run, call, state)
+    return f"another change to {bound.target} is not finished (run {run}, call {call}: {how}){way_out}"
+
+
+def _way_out(run: str, call: str, state: str) -> str:
+    """Say how people free a target where it may take long: a bad change must not be stuck behind its own check."""
+    if state == EffectState.DONE:
+        return f"; to free it before its post-check is over: sysop cancel {run}"
+    if state == EffectState.UNKNOWN:
+        return f"; look, then say: sysop runs resolve {run} {call} --done or --not-done"
+    return ""
+
+
+def _tripped(tx: Tx, wish: Consume) -> Tripped | None:
+    """Return a refusal where changes of the target have failed so often that people must decide, and have not.
+
+    The same count was made before people were asked; this one is under the target's lock.
+    """
+    demand = failures.demand(tx.conn, wish.bound, wish.budgets, tx.now())
+    if demand is None:
+        return None
+    if wish.approval is None:
+        return Tripped(demand.reason)
+    note = failures.unseen(wish.approval, demand, wish.clean)
+    if note is None:
+        return None
+    life.close(
+        tx,
+        approvals.lock(tx, wish.approval.id),
+        ApprovalState.VOID,
+        "service:gate",
+        f"not known to who approved: {note}",
+    )
+    return Tripped(demand.reason)
 
 
 def _use(tx: Tx, wish: Consume, approval: Approval) -> CallError | None:
@@ -121,6 +169,21 @@ def lapsed(tx: Tx, run: Run, bound: Bound, approval: str, policy: str, roles_of:
     if len(have) < used.count:
         return f"{len(have)} of {used.count} approvers of approval {approval} may still approve this"
     return None
+
+
+def overtaken(tx: Tx, approval: str | None, decision: Decision, clean: Clean) -> str | None:
+    """Return why the rules and freezes of this moment do not let an effect begin, whatever they said before."""
+    if decision.verdict is Verdict.FORBID:
+        return f"it is forbidden by now: {decision.reason}"
+    if decision.verdict is Verdict.ALLOW:
+        return None
+    if approval is None:
+        return "it needs an approval by now"
+    used = approvals.load(tx.conn, approval)
+    if used.count < decision.count or not set(used.roles) <= set(decision.roles):
+        return f"other people must approve it by now: {decision.reason}"
+    note = failures.unseen(used, decision, clean)
+    return f"not known to who approved: {note}" if note else None
 
 
 def _intend(tx: Tx, wish: Consume) -> None:

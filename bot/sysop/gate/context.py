@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -13,12 +13,14 @@ from sysop.extension import PluginContext
 from sysop.gate.http import HttpClient, PluginHttp, hosts_in
 from sysop.host import Host
 from sysop.inventory import Inventory
+from sysop.model import Change
 from sysop.paths import private_folder
 from sysop.plugin import Plugin
 from sysop.settings import Secrets, Settings
 from sysop.store.writer import host_clock
 
 Read = Callable[..., Awaitable[Any]]
+Changed = Callable[[int, int, Sequence[str] | None], Awaitable[Sequence[Change]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,7 @@ class CallContext:
     scope: Literal["read", "write"]
     secrets: Secrets
     reader: Read
+    changed: Changed
     clock: Callable[[], int]
 
     def now(self) -> int:
@@ -47,6 +50,10 @@ class CallContext:
             return self.secrets.get(name, self.scope)
         except SettingsError as missing:
             raise self.http.problem(str(missing)) from missing
+
+    async def changes(self, since: int, until: int, services: Sequence[str] | None = None) -> Sequence[Change]:
+        """Return what was changed in a time."""
+        return await self.changed(since, until, services)
 
     async def read(self, action: str, **args: Any) -> Any:
         """Perform a read action through the gate, as evidence of this call."""
@@ -82,7 +89,14 @@ class Contexts:
         return self._secrets
 
     def for_call(
-        self, action: Action, run: str, call: str, key: str, scope: Literal["read", "write"], reader: Read
+        self,
+        action: Action,
+        run: str,
+        call: str,
+        key: str,
+        scope: Literal["read", "write"],
+        reader: Read,
+        changed: Changed,
     ) -> CallContext:
         """Return the context of one call."""
         plugin = self._host.plugins[action.plugin]
@@ -98,6 +112,7 @@ class Contexts:
             scope=scope,
             secrets=self._secrets,
             reader=reader,
+            changed=changed,
             clock=self._clock,
         )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets as random
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
@@ -16,9 +16,9 @@ from sysop.gate.bind import Bound, bind
 from sysop.gate.context import CallContext, Contexts
 from sysop.gate.perform import Question, ask
 from sysop.host import Host
-from sysop.model import ApprovalState, Call, EffectState, Outcome, Risk, Run
+from sysop.model import ApprovalState, Call, Change, EffectState, Outcome, Risk, Run
 from sysop.redact import redact_value
-from sysop.store import approvals, runs
+from sysop.store import approvals, changes, runs
 from sysop.store.store import Store
 from sysop.store.writer import Tx
 
@@ -65,6 +65,11 @@ class Desk:
         context = self.context(run, bound, "precondition")
         read = partial(bound.action.precondition, context, bound.args)
         return await self.question(run, bound, read, "precondition", self.clean_json)
+
+    @property
+    def checked(self) -> frozenset[str]:
+        """Return the actions that have a post-check: they hold their target until it is over."""
+        return frozenset(name for name, found in self.host.actions.items() if found.verify is not None)
 
     def known(self) -> Iterable[str]:
         """Return the credentials handed out so far."""
@@ -120,8 +125,11 @@ class Desk:
 
         key = f"{run.id}:{bound.call.id}"
         return self.contexts.for_call(
-            bound.action, run.id, call or bound.call.id, key, "write" if write else "read", reader
+            bound.action, run.id, call or bound.call.id, key, "write" if write else "read", reader, self._changed
         )
+
+    async def _changed(self, since: int, until: int, services: Sequence[str] | None) -> Sequence[Change]:
+        return await self.store.read(partial(changes.between, since=since, until=until, services=services))
 
 
 def _asked(call: Call, known: Iterable[str]) -> str:

@@ -6,26 +6,28 @@ outcome → post-check, each durable before the next. Called again with the same
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import NoReturn
 
 from sysop.actions import Preview
 from sysop.errors import ActionRefused, InvalidCall, Parked, ReplayMismatch
 from sysop.gate import approvals as life
+from sysop.gate import denied, failures
+from sysop.gate.around import open_incidents
 from sysop.gate.bind import Bound, bind
 from sysop.gate.consume import Consume, consume
 from sysop.gate.context import Contexts
 from sysop.gate.desk import GATE, Desk, Probe
 from sysop.gate.effect import EffectStage
+from sysop.gate.judging import Judging
 from sysop.gate.people import People
 from sysop.gate.perform import Ending, Performed, instance, perform
-from sysop.gate.policy import Policy, Question, tighten
+from sysop.gate.policy import Policy, tighten
 from sysop.gate.postcheck import PostCheckStage
 from sysop.host import Host
 from sysop.model import Actor, Approval, ApprovalState, Call, Decision, EffectState, Origin, Outcome, Risk, Run, Verdict
-from sysop.sections import BudgetSettings
+from sysop.policy_sections import BudgetSettings
 from sysop.store import approvals, effects, runs
 from sysop.store.effects import Effect
 from sysop.store.store import Store
@@ -57,11 +59,11 @@ class Gate:
         budgets: BudgetSettings,
         probe: Probe = _no_probe,
     ) -> None:
-        self._policy = policy
         self._people = people
+        self._judging = Judging(policy, people, host)
         self._budgets = budgets
         self._desk = Desk(store, host, contexts, policy.digest, probe, self.execute)
-        self._effects = EffectStage(self._desk, people.roles_of)
+        self._effects = EffectStage(self._desk, people.roles_of, self._judging.of_clock)
         self._post_checks = PostCheckStage(self._desk)
 
     async def execute(self, run: Run, call: Call) -> Outcome:
@@ -91,7 +93,7 @@ class Gate:
     async def judge(self, actor: Actor, origin: Origin, call: Call) -> Judged:
         """Say what policy would answer, without a run and without a trace."""
         bound = bind(self._desk.host, self._desk.contexts.inventory, "explain", call)
-        return Judged(bound, self._decide(bound, actor, origin, await self._desk.store.now()))
+        return Judged(bound, self._judging.of_actor(bound, actor, origin, await self._desk.store.now()))
 
     async def _refuse_change(self, run: Run, bound: Bound) -> NoReturn:
         reason = "this run answers a question and may look only; ask for the change once the other run has ended"
@@ -108,40 +110,9 @@ class Gate:
             await self._desk.store.write(lambda tx: self._desk.note(tx, run, call, "invalid", "arguments", reason))
             raise
 
-    def _decide(self, bound: Bound, actor: Actor, origin: Origin, now: int) -> Decision:
-        return self._possible(self._answer(bound, actor, origin, now), (actor.id,))
-
-    def _answer(self, bound: Bound, actor: Actor, origin: Origin, now: int) -> Decision:
-        question = Question(
-            bound.action.name, bound.action.risk, bound.environment, bound.target, actor.roles, origin, now
-        )
-        return tighten(self._policy.decide(question), self._desk.host.judge(bound.call, bound.action, actor))
-
-    def _possible(self, decision: Decision, requesters: Sequence[str]) -> Decision:
-        others = [other for other in self._people.holding(decision.roles) if other not in requesters]
-        if decision.verdict is Verdict.APPROVE and len(others) < decision.count:
-            return Decision(Verdict.FORBID, decision.rule, _nobody_can(decision))
-        return decision
-
-    def _policy_now(self, run: Run, bound: Bound, now: int) -> Decision:
-        """Return policy's strictest answer for anybody who asks, and for all of them together.
-
-        Together they have the rights that each has had from the start and has still: nobody lends another a right, and
-        what one of them may not do is not done. A run that people have a say in is theirs as well, whatever made it
-        start: a few words to an alert's run must not do what their author may not do alone.
-        """
-        named = [who for who in run.requesters if not who.startswith("os:")]  # os:UID has no roles of its own
-        roles = frozenset(run.roles).intersection(*map(self._people.roles_of, named))
-        people = [who for who in named if not who.startswith("service:")]
-        asking = [Actor(run.requesters[0], roles)]
-        asking += [Actor(who, self._people.roles_of(who), human=True) for who in people]
-        origins = dict.fromkeys((run.origin, *((Origin.ASKED,) if any(map(_is_person, run.requesters)) else ())))
-        first, *more = [self._answer(bound, actor, origin, now) for origin in origins for actor in asking]
-        return self._possible(tighten(first, more), run.requesters)
-
     def _objection(self, run: Run, bound: Bound, row: Effect, now: int) -> str | None:
         """Return why an effect that was authorised before a crash or a pause must not begin any more."""
-        decision = self._policy_now(run, bound, now)
+        decision = self._judging.of_run(run, bound, now)
         if decision.verdict is Verdict.FORBID:
             return f"it is forbidden by now: {decision.reason}"
         if decision.verdict is Verdict.APPROVE and row.approval is None:
@@ -151,7 +122,12 @@ class Gate:
         return None
 
     async def _judge(self, run: Run, bound: Bound, now: int) -> Decision:
-        decision = self._policy_now(run, bound, now)
+        decision = self._judging.of_run(run, bound, now)
+        demand = await self._desk.store.read(lambda conn: failures.demand(conn, bound, self._budgets, now))
+        if demand is not None:
+            decision = self._judging.possible(tighten(decision, [demand]), run.requesters)
+        if no := await self._desk.store.read(lambda conn: denied.standing(conn, run, bound, now)):
+            decision = tighten(decision, [no])
         self._desk.probe("judged")
         if decision.verdict is Verdict.FORBID:
             await self._desk.store.write(
@@ -168,13 +144,25 @@ class Gate:
             approval = await self._approval(run, bound, decision, precondition)
             await self._people.refresh((*run.requesters, *(vote.approver for vote in approval.votes)))
         wish = Consume(
-            run, bound, decision, self._desk.policy, approval, precondition, self._budgets, self._people.roles_of
+            run,
+            bound,
+            decision,
+            self._desk.policy,
+            approval,
+            precondition,
+            self._budgets,
+            self._people.roles_of,
+            self._desk.checked,
+            self._desk.clean_json,
         )
         refused = await self._desk.store.write(lambda tx: consume(tx, wish))
         if isinstance(refused, Parked):
             raise refused
         if refused is not None:
-            if approval and await self._is_void(approval):
+            tripped = isinstance(refused, failures.Tripped)
+            if tripped:
+                decision = await self._judge(run, bound, await self._desk.store.now())
+            if tripped or (approval and await self._is_void(approval)):
                 await self._request(run, bound, decision, precondition)
             reason = str(refused)
             await self._desk.store.write(lambda tx: self._desk.note(tx, run, bound, "refused", decision.rule, reason))
@@ -225,7 +213,8 @@ class Gate:
                 return "what was shown to people is not what would run"
             if (approval.roles, approval.count) != (decision.roles, decision.count):
                 return "other people must approve this by now"
-            return None
+            note = failures.unseen(approval, decision, self._desk.clean_json)
+            return f"not known to who approved: {note}" if note else None
         if precondition != approval.precondition:
             return f"the state has changed since the approval: was {approval.precondition}, is {precondition}"
         if set(requesters) != set(approval.requesters):
@@ -234,7 +223,7 @@ class Gate:
 
     async def _request(self, run: Run, bound: Bound, decision: Decision, precondition: str) -> NoReturn:
         """Ask people. Always raises: ApprovalRequired, or ActionRefused where no preview can be made."""
-        preview = await self._preview(run, bound)
+        preview = await self._preview(run, bound, decision.notes)
         requesters = (await self._desk.store.read(lambda conn: runs.load(conn, run.id))).requesters
         asked = life.Asked(requesters, preview, precondition, self._desk.policy)
         approval = await self._desk.store.write(lambda tx: life.request(tx, run, bound, decision, asked))
@@ -245,14 +234,15 @@ class Gate:
         fresh = await self._desk.store.read(lambda conn: approvals.load(conn, approval.id))
         return fresh.state is ApprovalState.VOID
 
-    async def _preview(self, run: Run, bound: Bound) -> str:
+    async def _preview(self, run: Run, bound: Bound, notes: tuple[str, ...]) -> str:
         if bound.action.preview is None:
             shown = Preview(summary=f"{bound.action.name} on {bound.target}")
         else:
             context = self._desk.context(run, bound, "preview")
             ask = partial(bound.action.preview, context, bound.args)
             shown = await self._desk.question(run, bound, ask, "preview", instance(Preview))
-        return self._desk.clean_json(asdict(shown))
+        around = await self._desk.store.read(partial(open_incidents, target=bound.target))
+        return self._desk.clean_json(asdict(replace(shown, changes=(*notes, *shown.changes, *around))))
 
     # -- reads ------------------------------------------------------------------------------------------------------
 
@@ -305,17 +295,3 @@ class Gate:
             error=done.error,
         )
         return row
-
-
-def _is_person(requester: str) -> bool:
-    return not requester.startswith("service:")
-
-
-def _nobody_can(decision: Decision) -> str:
-    roles = " or ".join(decision.roles)
-    return (
-        f"{decision.reason}, and fewer than {decision.count} other people hold it. Add to sysop.yaml:\n"
-        "people:\n  NAME:\n    uid: UID  # what `id -u` prints for that person\n"
-        f"    roles: [{decision.roles[0]}]\n"
-        f"(anybody with role {roles}; who asks can never approve)"
-    )

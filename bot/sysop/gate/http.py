@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import json as jsonlib
+import ssl
 from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import httpx2
 from pydantic import BaseModel
 
-from sysop.errors import ActionFailed, DoubtfulAnswer, SysopError
+from sysop.errors import ActionFailed, DoubtfulAnswer, SettingsError, SysopError
 
 MAX_BODY = 16 * 1024 * 1024
 _READS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -38,15 +41,23 @@ class Reply:
 
 
 class HttpClient:
-    """One connection pool for all plugins, closed by `close`. It follows no redirects, so none can leave the list."""
+    """One connection pool for all plugins, closed by `close`. It follows no redirects, so none can leave the list.
 
-    def __init__(self) -> None:
+    The authorities of `ca_file` are trusted beside the well-known ones. Raises SettingsError where it cannot be read.
+    """
+
+    def __init__(self, ca_file: Path | None = None) -> None:
         self._client: httpx2.AsyncClient | None = None
+        self._verify = True if ca_file is None else _trusting(ca_file)
 
     def client(self) -> httpx2.AsyncClient:
         """Return the pool, made at first use."""
         if self._client is None:
-            self._client = httpx2.AsyncClient(follow_redirects=False, trust_env=False)
+            # The session that one call has signed in to must never carry the requests of another.
+            none_kept = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
+            self._client = httpx2.AsyncClient(
+                follow_redirects=False, trust_env=False, verify=self._verify, cookies=none_kept
+            )
         return self._client
 
     async def close(self) -> None:
@@ -157,6 +168,17 @@ class PluginHttp:
         names = {parts.hostname, f"{parts.hostname}:{parts.port or (443 if parts.scheme == 'https' else 80)}"}
         if not names & self._allowed:
             raise self.problem(f"connections to {parts.hostname} are not allowed; add the host to egress.allow")
+
+
+def _trusting(ca_file: Path) -> ssl.SSLContext:
+    context = httpx2.create_ssl_context(trust_env=False)
+    try:
+        context.load_verify_locations(ca_file)
+    except ssl.SSLError as bad:  # an OSError as well
+        raise SettingsError(f"egress.ca_file: {ca_file} holds no certificates in PEM form") from bad
+    except OSError as bad:
+        raise SettingsError(f"egress.ca_file: {ca_file} cannot be read: {bad.strerror}") from bad
+    return context
 
 
 def _unreachable(url: str, bad: Exception) -> str:

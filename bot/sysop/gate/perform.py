@@ -15,7 +15,9 @@ from pydantic import BaseModel
 from sysop.actions import Action
 from sysop.errors import ActionFailed, CallError
 from sysop.gate.context import CallContext
+from sysop.model import Change, ChangeKind
 from sysop.redact import redact, redact_value
+from sysop.store import changes
 
 MAX_RESULT = 1_000_000
 T = TypeVar("T")
@@ -77,6 +79,25 @@ def result_text(action: Action, result: Any, known: Iterable[str]) -> str:
     if len(text) > MAX_RESULT:
         return json.dumps({"not_stored": f"the result has {len(text)} characters, more than {MAX_RESULT}"})
     return text
+
+
+def changed(action: Action, args: BaseModel, result: str | None) -> Change | None:
+    """Return what an effect has changed, None where the action does not say. One that fails to say changed something.
+
+    A person may have said that it happened: then nobody knows the result.
+    """
+    if action.changes is None:
+        return None
+    try:
+        told = action.changes(args, json.loads(result or "null"))
+        if not isinstance(told, Change | None):
+            raise TypeError(f"changes= must return Change or None, not {type(told).__name__}")
+        if told is not None and (fault := next(changes.faults(told), None)):
+            raise TypeError(f"changes= returned a Change whose {' '.join(fault)}")
+        return told
+    except Exception:  # plugin code; what was done must be on record all the same
+        log.warning("%s cannot tell what it has changed", action.name, exc_info=True)
+        return Change(ChangeKind.OTHER, None, title=action.name)
 
 
 async def ask(action: Action, question: Question, what: str, shape: Callable[[Any], T], known: Known) -> T:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 from functools import cached_property
-from zoneinfo import ZoneInfo
 
 from sysop.canonical import digest
-from sysop.model import Decision, Origin, Risk, Verdict
-from sysop.sections import DAYS, Match, PolicySettings, Rule, Window
+from sysop.gate import freeze as freezing
+from sysop.gate.question import Question
+from sysop.gate.windows import in_window
+from sysop.model import Decision, Risk, Verdict
+from sysop.policy_sections import Match, PolicySettings, Rule
 
 _ANYBODY = ("approver",)
 _STRICTNESS = {Verdict.ALLOW: 0, Verdict.APPROVE: 1, Verdict.FORBID: 2}
@@ -29,19 +30,6 @@ DEFAULT_RULES = (
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
-    """Everything a rule can look at."""
-
-    action: str
-    risk: Risk
-    environment: str
-    target: str
-    roles: frozenset[str]
-    origin: Origin
-    now: int
-
-
-@dataclass(frozen=True, slots=True)
 class Considered:
     """One rule and whether it matched; `why` names the first key that did not."""
 
@@ -55,14 +43,22 @@ class Policy:
 
     def __init__(self, settings: PolicySettings) -> None:
         self.rules: tuple[Rule, ...] = settings.rules + (DEFAULT_RULES if settings.defaults else ())
+        self.freezes = settings.freezes
 
     @cached_property
     def digest(self) -> str:
         """Return the digest of all rules in force."""
-        return digest("sysop/policy/1", [rule.model_dump(mode="json", by_alias=True) for rule in self.rules])
+        return digest(
+            "sysop/policy/1", [one.model_dump(mode="json", by_alias=True) for one in (*self.rules, *self.freezes)]
+        )
 
     def decide(self, question: Question) -> Decision:
-        """Return the answer for one call, before plugins tighten it."""
+        """Return the answer for one call, before plugins tighten it. A freeze only ever makes it stricter."""
+        decision = self._by_rules(question)
+        answers = (freezing.answer(freeze, question, decision) for freeze in self.freezes)
+        return tighten(decision, [answer for answer in answers if answer is not None])
+
+    def _by_rules(self, question: Question) -> Decision:
         matching = [rule for rule in self.rules if not _mismatch(rule.match, question)]
         forbidding = [rule for rule in matching if rule.then is Verdict.FORBID]
         if forbidding:
@@ -89,8 +85,9 @@ def _stricter(one: Decision, other: Decision) -> Decision:
         return one
     if other.verdict is not Verdict.APPROVE:
         return other
+    notes = tuple(dict.fromkeys((*one.notes, *other.notes)))
     if one.verdict is not Verdict.APPROVE:
-        return replace(other, roles=other.roles or _ANYBODY, count=max(other.count, 1))
+        return replace(other, roles=other.roles or _ANYBODY, count=max(other.count, 1), notes=notes)
     roles = tuple(role for role in one.roles if not other.roles or role in other.roles)
     if not roles:
         return Decision(Verdict.FORBID, other.rule, f"{one.reason}, {other.reason}: no role may do both")
@@ -100,6 +97,7 @@ def _stricter(one: Decision, other: Decision) -> Decision:
         count=max(one.count, other.count),
         approve_within=min(one.approve_within, other.approve_within),
         execute_within=min(one.execute_within, other.execute_within),
+        notes=notes,
     )
     return one if asked == one else replace(asked, rule=other.rule, reason=other.reason)
 
@@ -136,14 +134,3 @@ def _mismatch(match: Match, question: Question) -> str:
 
 def _any_glob(patterns: Iterable[str], text: str) -> bool:
     return any(fnmatchcase(text, pattern) for pattern in patterns)
-
-
-def in_window(window: Window, now: int) -> bool:
-    """Tell whether a time lies in a recurring window; a window over midnight belongs to the day it begins."""
-    local = datetime.fromtimestamp(now / 1000, ZoneInfo(window.timezone))
-    clock = local.time().replace(tzinfo=None)
-    today = DAYS[local.weekday()] in window.days
-    yesterday = DAYS[(local - timedelta(days=1)).weekday()] in window.days
-    if window.start < window.end:
-        return today and window.start <= clock < window.end
-    return (today and clock >= window.start) or (yesterday and clock < window.end)

@@ -10,8 +10,9 @@ from sqlalchemy import Connection, func, select
 
 from sysop.incidents.moves import UNSAID, place_of, rank
 from sysop.model import IncidentState
-from sysop.store import conversations
+from sysop.store import approvals, conversations
 from sysop.store import tables as t
+from sysop.store.approvals import DENIAL_HOLDS_MS
 from sysop.store.writer import Tx
 
 
@@ -41,15 +42,18 @@ def changed(conn: Connection, after_ms: int, most: int) -> list[tuple[str, str]]
     return found
 
 
-def material(seen: Collection[Symptom], firing: Iterable[Symptom]) -> str | None:
-    """Say what fires that makes another look worth while; None when it is more of what was seen."""
+def material(seen: Collection[Symptom], firing: Iterable[Symptom], *, further_counts: bool = True) -> str | None:
+    """Say what fires that makes another look worth while; None when it is more of what was seen.
+
+    `further_counts` False where it is not news that the incident reaches more services.
+    """
     worst = max((one.severity for one in seen), key=rank, default="none")
     known = {one.service for one in seen}
     further: dict[str, None] = {}
     for one in firing:
         if rank(one.severity) > rank(worst):
             return f"{one.name} is {one.severity}, and nothing was worse than {worst} before"
-        if one.service and one.service not in known:
+        if further_counts and one.service and one.service not in known:
             further[one.service] = None
     return f"it has reached {', '.join(further)}" if further else None
 
@@ -59,10 +63,12 @@ def _why(conn: Connection, incident: str, run: str, finished_at: int) -> str | N
     if not firing:
         return None
     request = conn.scalar(select(t.run.c.request).where(t.run.c.id == run)) or {}
+    # whoever has denied a change has taken the incident in hand: that it spreads meanwhile is what they know already
+    spreads = approvals.denial(conn, incident, Tx(conn).now() - DENIAL_HOLDS_MS) is None
     if "incident" in request:
-        return material([_seen(one) for one in request["incident"]["alerts"]], firing)
+        return material([_seen(one) for one in request["incident"]["alerts"]], firing, further_counts=spreads)
     # it ended before it looked, by a person's word say: what was there by then is no reason for another one
-    return material(_symptoms(conn, incident, t.alert.c.placed <= finished_at), firing)
+    return material(_symptoms(conn, incident, t.alert.c.placed <= finished_at), firing, further_counts=spreads)
 
 
 def _symptoms(conn: Connection, incident: str, which: Any) -> list[Symptom]:

@@ -55,6 +55,10 @@ class Placements:
         """Place what moved; the caller holds the lock of incidents."""
         _Round(tx, found, self._settings, self._planner_of).write()
 
+    def write_origins(self, tx: Tx, found: Found) -> None:
+        """Write down where groups began, and nothing else of them; the caller holds the lock of incidents."""
+        _Round(tx, found, self._settings, self._planner_of).write_origins()
+
 
 class _Round:
     """One round in one transaction."""
@@ -91,6 +95,14 @@ class _Round:
         alerts.stay(self._tx, self._left_waiting(stored, quiet), self._now)
         for incident in self._touched:
             self._follow_up(incident)
+
+    def write_origins(self) -> None:
+        """Write down the origins that are not what they were, and have what shows them shown anew."""
+        for group, incident in self._assigned().items():
+            origins = list(self._found.origins.get(group, ()))
+            if incident is not None and origins != list(self._heads[incident].origins):
+                rows.change(self._tx, incident, origins=origins)
+                self._tx.touch(rows.chain(incident))
 
     def _quiet(self, goes: Collection[Key], stored: Mapping[Key, Placed]) -> Mapping[Key, str]:
         """Hold back what a silence covers that began since it came, and return which; in an incident it would stay."""

@@ -6,26 +6,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
 
 from sysop.errors import LeaseLost, StoreError
-from sysop.incidents.correlation import (
-    Correction,
-    Correlator,
-    Knobs,
-    Learnt,
-    Occurrence,
-    Origin,
-    Placement,
-    Topology,
-)
+from sysop.incidents import changed
+from sysop.incidents.correlation import Correction, Correlator, Knobs, Learnt, Topology
 from sysop.incidents.learning import Learning
+from sysop.incidents.memory import Memory
 from sysop.incidents.placements import Explained, Found, Placements
 from sysop.model import Alert, Incident, new_id
 from sysop.sections import CorrelationSettings
-from sysop.store import alerts, corrections, leases
+from sysop.store import alerts, changes, corrections, leases
 from sysop.store import incidents as rows
 from sysop.store.alerts import Key, Placed, key_of
 from sysop.store.store import Store
@@ -36,9 +28,8 @@ LEASE_MS = 15_000
 POLL_S = 1.0
 RENEW_S = 5.0
 AT_ONCE = 100
-MOST = 150_000
 READ_ANEW = 20_000
-MOST_ANEW = 200
+MOST_CHANGES = 2000
 LOOK_BACK_MS = 26 * 3_600_000
 """Longer than correlation minds how late an alert comes."""
 
@@ -54,64 +45,6 @@ def correlators(topology: Topology, settings: CorrelationSettings) -> Build:
     return lambda corrections, learnt: Correlator(topology, knobs, corrections, learnt)
 
 
-class _Memory:
-    """What correlation holds, beside the names the database has for it."""
-
-    def __init__(self, correlator: Correlator) -> None:
-        self.correlator = correlator
-        self.group: dict[str, str | None] = {}
-        self._keys: dict[str, Key] = {}
-
-    def add(self, found: Iterable[Placed]) -> None:
-        """Take in what was stored."""
-        for one in found:
-            name = name_of(one.key)
-            self._keys[name] = one.key
-            self.correlator.add(occurrence(one), now=one.received_at / 1000)
-
-    @property
-    def full(self) -> bool:
-        """Tell whether it is time to forget what is old: what is read anew is what correlation can still use."""
-        return len(self._keys) > MOST
-
-    def settle(self) -> None:
-        """Take what was found so far for known."""
-        for placement in self.correlator.flush(close=True):
-            self.group[placement.key] = placement.group
-
-    def find(self, waiting: Collection[Key]) -> Found:
-        """Return what has changed since; of those that wait each is among it."""
-        changed = self.correlator.flush(close=True)  # or late ones would wait, and be read again at once
-        left = {group for one in changed if (group := self.group.get(one.key)) not in (None, one.group)}
-        affected = left | {one.group for one in changed if one.group is not None}
-        for one in changed:
-            self.group[one.key] = one.group
-        affected |= {group for key in waiting if (group := self.group.get(name_of(key))) is not None}
-        members = {group: self._members(group) for group in sorted(affected)}
-        groups = {group: keys for group, keys in members.items() if keys}
-        origins = {group: [_as_json(one) for one in self.correlator.origins(group)] for group in groups}
-        moved = {self._keys[one.key]: _explained(one) for one in changed if one.key in self._keys}
-        stayed = [key for group in left for key in groups.get(group or "", ())[:MOST_ANEW]]
-        moved.update({key: self._as_before(key) for key in (*waiting, *stayed) if key not in moved})
-        inside = {key for keys in groups.values() for key in keys}
-        for key in waiting:
-            if (group := moved[key].group) is not None and key not in inside:
-                groups[group] = [*groups.get(group, ()), key]  # its group is forgotten, it is not
-        return Found(moved, groups, origins, self._as_before)
-
-    def _as_before(self, key: Key) -> Explained:
-        """Return where an occurrence is that has not moved, with the reason as it is now.
-
-        One that waits again, since a silence over it has ended or a person let go of it; one whose company has left.
-        """
-        name = name_of(key)
-        return _explained(Placement(name, self.group.get(name), self.correlator))
-
-    def _members(self, group: str) -> list[Key]:
-        names = self.correlator.members(group)
-        return [self._keys[name] for name in names if self.group.get(name) == group and name in self._keys]
-
-
 class Placing:
     """Runs beside the webhooks; call `wake` when alerts came. Several replicas may run it: one holds the duty."""
 
@@ -122,7 +55,7 @@ class Placing:
         self._worker = worker
         self._woken = asyncio.Event()
         self._placing = asyncio.Lock()
-        self._memory: _Memory | None = None
+        self._memory: Memory | None = None
         self._fence: int | None = None
         self._renewed = 0.0
         self._changed = False
@@ -159,6 +92,7 @@ class Placing:
             if waiting and not mine and await self._on_duty():
                 mine, waiting = True, await self._waiting()  # whoever had the duty may have placed them in between
             if not waiting or not mine:
+                await self._hear_of_changes()
                 return 0
             try:
                 found = await self._found(waiting)
@@ -178,7 +112,8 @@ class Placing:
         """Return what correlation makes of alerts. Should it fail, which is a fault of ours, nobody goes unheard."""
         try:
             memory = await self._remembered(waiting)
-            return await asyncio.to_thread(_fold, memory, waiting)
+            await self._look_at_changes(memory)
+            return await asyncio.to_thread(memory.fold, waiting)
         except StoreError:
             raise
         except Exception:  # a fault in correlation must not keep every later alert from people
@@ -210,7 +145,7 @@ class Placing:
         self._fence = await self._store.write(lambda tx: leases.take(tx, DUTY, self._worker, LEASE_MS))
         return self._fence is not None
 
-    async def _remembered(self, waiting: Sequence[Placed]) -> _Memory:
+    async def _remembered(self, waiting: Sequence[Placed]) -> Memory:
         known = await self._store.read(corrections.count)
         if await self._learning.again(max(one.received_at for one in waiting)):
             self._changed = True
@@ -220,26 +155,54 @@ class Placing:
             taught = [Correction(at / 1000, one, other, together) for at, one, other, together in said]
             since = min(waiting[0].alert.starts_at, await self._store.now()) - LOOK_BACK_MS
             old = await self._store.read(partial(alerts.placed_since, since=since, limit=READ_ANEW))
-            self._memory = await asyncio.to_thread(_remember, self._build(taught, self._learning.learnt), old)
+            self._memory = await asyncio.to_thread(Memory.of, self._build(taught, self._learning.learnt), old)
             self._corrections = known
         return self._memory
 
+    async def _look_at_changes(self, memory: Memory) -> None:
+        """Have correlation know what was changed lately; read again only where that is not what it was."""
+        mark = await self._store.read(changes.mark)
+        if mark != memory.mark:
+            now = await self._store.now()
+            since = now - LOOK_BACK_MS
+            known = partial(changes.between, since=since, until=now, limit=MOST_CHANGES)
+            found = changed.for_correlation(await self._store.read(known))
+            await asyncio.to_thread(memory.hear, found, since / 1000)
+            memory.mark = mark
+
+    async def _hear_of_changes(self) -> None:
+        """Tell anew where incidents began that may be due to changes of which word came only after their alerts."""
+        memory = self._memory
+        if memory is None or self._fence is None:
+            return
+        await self._look_at_changes(memory)
+        found = await asyncio.to_thread(memory.doubted)
+        if found is None:
+            return
+        try:
+            await self._store.write(partial(self._write_origins, found=found))
+        except LeaseLost:
+            self._forget()
+        except StoreError:
+            memory.doubt(found.groups)
+            raise
+
     def _write(self, tx: Tx, found: Found) -> None:
+        self._hold(tx)
+        self._placements.write(tx, found)
+
+    def _write_origins(self, tx: Tx, found: Found) -> None:
+        self._hold(tx)
+        self._placements.write_origins(tx, found)
+
+    def _hold(self, tx: Tx) -> None:
         rows.lock(tx)
         assert self._fence is not None
         leases.hold(tx, DUTY, self._fence, LEASE_MS)
-        self._placements.write(tx, found)
 
     def _forget(self) -> None:
         self._memory = None
         self._fence = None
-
-
-def _remember(correlator: Correlator, old: Sequence[Placed]) -> _Memory:
-    memory = _Memory(correlator)
-    memory.add(old)
-    memory.settle()
-    return memory
 
 
 def _by_service(waiting: Sequence[Placed], live: Sequence[Incident], reference: str) -> Found:
@@ -257,35 +220,3 @@ def _by_service(waiting: Sequence[Placed], live: Sequence[Incident], reference: 
 
 def _service_of(alert: Alert) -> str:
     return alert.service or alert.name
-
-
-def _fold(memory: _Memory, waiting: Sequence[Placed]) -> Found:
-    memory.add(waiting)
-    return memory.find([one.key for one in waiting])
-
-
-def name_of(key: Key) -> str:
-    """Return the name of an occurrence in correlation: made of what it is, never of when it came."""
-    source, fingerprint, starts_at = key
-    return f"{source}/{fingerprint}@{starts_at}"
-
-
-def occurrence(one: Placed) -> Occurrence:
-    """Return an alert as correlation sees it."""
-    alert = one.alert
-    return Occurrence(
-        key=name_of(one.key),
-        fingerprint=f"{alert.source}/{alert.fingerprint}",
-        starts_at=alert.starts_at / 1000,
-        labels=alert.labels,
-        annotations=alert.annotations,
-    )
-
-
-def _as_json(origin: Origin) -> dict[str, Any]:
-    return {"alert": origin.key, "service": origin.service, "weight": origin.weight, "reason": origin.words}
-
-
-def _explained(placement: Placement) -> Explained:
-    why = [{"kind": one.kind, "words": one.words, "weight": one.weight, "other": one.other} for one in placement.why]
-    return Explained(placement.group, placement.reason, why)

@@ -20,6 +20,7 @@ from sysop.errors import RunbookError
 from sysop.expression import Expression, ExpressionError, syntax
 from sysop.inventory import Inventory, nearest
 from sysop.knowledge import shape
+from sysop.knowledge.index import Index
 from sysop.knowledge.runbook import CONTINUE, Ending, Runbook, Step, Text, Value, parse
 from sysop.knowledge.shape import ANY, BOOL, INT, STRING, Shape, list_of, object_of
 from sysop.model import Risk
@@ -109,6 +110,24 @@ def lint(
 def errors(findings: Sequence[Finding]) -> list[str]:
     """Return the findings that keep a runbook from being used, as text: a check for `index.load`."""
     return [str(f) for f in findings if f.level == "error"]
+
+
+def leads(index: Index) -> list[Finding]:
+    """Return where endings lead to a page that is not there or has no steps, over all pages at once."""
+    return [
+        Finding(page.path, ending.line, "", "error", f"follow: {problem}", "name another page without .md")
+        for page in index.runbooks.values()
+        for ending in page.endings
+        if ending.follow and (problem := _no_lead(index, ending.follow))
+    ]
+
+
+def _no_lead(index: Index, name: str) -> str:
+    try:
+        target = index.get(name)
+    except RunbookError as unknown:
+        return str(unknown)
+    return "" if target.steps else f"{target.path} has no steps"
 
 
 def _of_error(message: str, path: str) -> Finding:

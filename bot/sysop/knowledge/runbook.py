@@ -39,7 +39,7 @@ _FRONT: Final = ("title", "alerts", "services", "environments", "owner", "review
 _STEP: Final = ("id", "action", "with", "when", "until", "within", "every", "otherwise", "found", "note")
 _CONCLUDE: Final = (
     *("when", "resolved", "summary", "cause", "confidence", "basis"),
-    *("claims", "proposed", "escalate"),
+    *("claims", "proposed", "escalate", "follow"),
 )
 _CONFIDENCE: Final = ("low", "medium", "high")
 
@@ -74,7 +74,11 @@ class ClaimText:
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How a run concludes when `when` holds. The first ending of a runbook that holds is taken."""
+    """How a run concludes when `when` holds. The first ending of a runbook that holds is taken.
+
+    With `follow`, the name of a page without `.md`, the run goes on there; it ends here only where it has been there
+    often enough or there is no such page.
+    """
 
     when: Expression | None
     resolved: bool | Expression
@@ -85,6 +89,7 @@ class Ending:
     claims: tuple[ClaimText, ...]
     proposed: tuple[Text, ...]
     escalate: Text
+    follow: str
     line: int
 
 
@@ -221,6 +226,7 @@ class _Fields:
             claims=tuple(self._claims()),
             proposed=tuple(self._told(v, "proposed") for v in self._list("proposed")),
             escalate=self.told("escalate") or "",
+            follow=self.text("follow", "").removesuffix(".md"),
             line=self.block.line,
         )
 
@@ -353,6 +359,8 @@ class _Fields:
         value = self.told("resolved")
         if isinstance(value, Expression):
             return value
+        if value is None and self.text("follow", ""):
+            return False
         if value not in ("true", "false"):
             self.refuse("resolved", "resolved must say how it ended", "write true, false or `${…}`")
         return value == "true"

@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from typing import Any
 
+from sqlalchemy import Connection
+
 from sysop.actions import Action
 from sysop.errors import LeaseLost, Parked, ReplayMismatch, RunCancelled, StoreError
 from sysop.extension import Planner
@@ -18,6 +20,7 @@ from sysop.gate.desk import Probe
 from sysop.gate.effect import close_open
 from sysop.gate.gate import Gate
 from sysop.host import Host
+from sysop.incidents import changed
 from sysop.inventory import Inventory
 from sysop.model import ApprovalState, Conclusion, Run, RunState, new_id
 from sysop.runner.bounds import bounded
@@ -145,9 +148,14 @@ class Advance:
         if "incident" in run.request:
             return dict(run.request["incident"])
         wanted = run.incident
-        seen = incidents.as_json(await self._store.read(lambda conn: incidents.load(conn, wanted)))
+        seen = await self._store.read(lambda conn: self._seen(conn, wanted))
         await self._store.write(lambda tx: runs.snapshot(tx, run.id, run.fence, seen))
         return seen
+
+    def _seen(self, conn: Connection, wanted: str) -> Mapping[str, Any]:
+        found = incidents.load(conn, wanted)
+        known = changed.before(conn, found, self._inventory)
+        return {**incidents.as_json(found), "changed_before": changed.as_json(known, changed.begin_of(found))}
 
     async def _park(self, run: Run, wait: Parked) -> None:
         def unit(tx: Tx) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sqlalchemy import Connection, Row, delete, func, insert, select, update
@@ -16,6 +16,8 @@ from sysop.store.writer import Tx
 OPEN = (ApprovalState.PENDING, ApprovalState.APPROVED)
 KEEP_DELIVERIES_MS = 30 * 24 * 3_600_000
 """Far longer than an approval can be open (28 h), and than anybody sends a message again."""
+DENIAL_HOLDS_MS = 3_600_000
+"""So long a no keeps alerts alone from having the same asked again."""
 FORGET_AT_ONCE = 1000  # so that a vote gets between
 
 
@@ -72,6 +74,19 @@ def unused(conn: Connection, limit: int) -> list[Approval]:
     """Return approvals that people have given and no effect has used yet, newest first."""
     given = select(t.approval).where(t.approval.c.state == ApprovalState.APPROVED)
     return [_approval(conn, row) for row in conn.execute(given.order_by(t.approval.c.created_at.desc()).limit(limit))]
+
+
+def denial(conn: Connection, incident: str, since: int, call: Mapping[str, str] | None = None) -> Vote | None:
+    """Return the no that is people's last word on changes of an incident, or on one `call` of its runs, if it is one.
+
+    `call` has values of `action`, `args`, `target` and `environment`. A word before `since` counts no more.
+    """
+    said = t.vote.join(t.approval, t.approval.c.id == t.vote.c.approval).join(t.run, t.run.c.id == t.approval.c.run)
+    where = [t.run.c.incident == incident, t.vote.c.at >= since]
+    where += [t.approval.c[name] == value for name, value in (call or {}).items()]
+    last = select(t.vote).select_from(said).where(*where).order_by(t.vote.c.at.desc(), t.vote.c.approve).limit(1)
+    row = conn.execute(last).first()
+    return None if row is None or row.approve else Vote(row.approver, row.approve, row.reason, row.at)
 
 
 def open_of_run(conn: Connection, run: str) -> list[Approval]:

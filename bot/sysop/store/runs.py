@@ -259,8 +259,13 @@ def _waits_for(reason: str) -> ColumnElement[bool]:
 
 def wake_paused(tx: Tx) -> None:
     """Queue every run that was parked by the pause switch."""
+    wake_all(tx, "pause")
+
+
+def wake_all(tx: Tx, waiting_for: str) -> None:
+    """Queue every run that waits for this, alone or among others."""
     tx.conn.execute(
-        update(t.run).where(_waits_for("pause")).values(state=RunState.QUEUED, waiting_for=None, wake_at=None)
+        update(t.run).where(_waits_for(waiting_for)).values(state=RunState.QUEUED, waiting_for=None, wake_at=None)
     )
 
 

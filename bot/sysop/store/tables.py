@@ -158,6 +158,39 @@ correction = Table(
     Column("actor", Text, nullable=False),
 )
 
+change = Table(
+    "change",
+    metadata,
+    Column("source", Text, primary_key=True),
+    Column("id", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("service", Text),
+    Column("environment", Text, nullable=False),
+    Column("before", Text, nullable=False),
+    Column("after", Text, nullable=False),
+    Column("began_at", BigInteger, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("url", Text, nullable=False),
+    Column("told", Integer, nullable=False),
+    Column("run", Text),
+    Column("call", Text),
+    Column("noted_at", BigInteger, nullable=False),
+    Index("ix_change_at", "at"),
+    Index("ix_change_service_at", "service", "at"),
+    Index("ix_change_noted_at", "noted_at"),
+)
+
+news = Table(
+    "news",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("at", BigInteger, nullable=False),
+    Index("ix_news_at", "at"),
+)
+
 run = Table(
     "run",
     metadata,
@@ -428,6 +461,7 @@ __all__ = [
     "approval",
     "audit",
     "budget",
+    "change",
     "conversation",
     "correction",
     "delivery",
@@ -441,6 +475,7 @@ __all__ = [
     "message",
     "metadata",
     "mode",
+    "news",
     "outbox",
     "run",
     "said",

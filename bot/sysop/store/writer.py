@@ -211,6 +211,7 @@ class SqliteWriter:
             self._thread.start()
         loop = asyncio.get_running_loop()
         job = _Job(unit, loop, loop.create_future())
+        job.future.add_done_callback(_seen)
         self._jobs.put(job)
         value, entries = await asyncio.shield(job.future)
         return value, entries
@@ -292,6 +293,12 @@ def _carried(error: BaseException, url: URL) -> BaseException:
 
 def _still_open(connection: Connection) -> bool:
     return bool(getattr(connection.connection.dbapi_connection, "in_transaction", True))
+
+
+def _seen(future: asyncio.Future[Any]) -> None:
+    """Take note of an error: whoever was cancelled while they waited fetches none, and asyncio would log it as lost."""
+    if not future.cancelled():
+        future.exception()
 
 
 def _resolve(batch: Sequence[_Job]) -> None:

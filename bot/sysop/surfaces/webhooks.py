@@ -18,11 +18,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from sysop.changes.feed import Delivered, fit
 from sysop.delivery import Delivery
 from sysop.errors import CallError, NotGenuine, StoreError
 from sysop.extension import AlertSource, PluginContext
 from sysop.incidents.lifecycle import Lifecycle
-from sysop.model import Alert
+from sysop.model import Alert, Change
 from sysop.redact import redact_value
 from sysop.store.store import Store
 from sysop.surfaces import strict
@@ -49,6 +50,15 @@ class Door:
     context: Callable[[], PluginContext]
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """All that a delivery tells: alerts, changes, and the names of what has moved on."""
+
+    alerts: list[Alert]
+    changes: list[Change]
+    moved: list[str]
+
+
 class Webhooks:
     """Routes `POST /webhooks/SOURCE`, `/healthz`, `/readyz`, and whatever applications share the port."""
 
@@ -56,6 +66,7 @@ class Webhooks:
         self,
         store: Store,
         lifecycle: Lifecycle,
+        delivered: Delivered,
         doors: Mapping[str, Door],
         max_body: int,
         backlog: Backlog,
@@ -64,6 +75,7 @@ class Webhooks:
     ) -> None:
         self._store = store
         self._lifecycle = lifecycle
+        self._delivered = delivered
         self._doors = doors
         self._max_body = max_body
         self._backlog = backlog
@@ -107,8 +119,9 @@ class Webhooks:
         name = request.path_params["source"]
         try:
             with self._backlog.share() as share:
-                alerts = await self._read(name, request, share)
-                taken = await self._lifecycle.take(alerts)
+                told = await self._read(name, request, share)
+                await self._delivered(told.changes, told.moved)  # first: an alert it tells of may be due to it
+                taken = await self._lifecycle.take(told.alerts)
         except Refused as no:
             return await self._refuse(no)
         except Full:
@@ -118,8 +131,8 @@ class Webhooks:
             return _answer(Refused(503, "not stored", "not stored, send it again", again=True))
         return JSONResponse({"new": taken.new, "ended": taken.ended, "known": taken.known})
 
-    async def _read(self, name: str, request: Request, share: Share) -> list[Alert]:
-        """Return the alerts of a delivery. Raises Refused, or Full where too much waits already."""
+    async def _read(self, name: str, request: Request, share: Share) -> Told:
+        """Return what a delivery tells. Raises Refused, or Full where too much waits already."""
         delivery = await receive(request, self._max_body, share)
         door = self._doors.get(name)
         if door is None or not door.source.proves(delivery, door.token):
@@ -127,7 +140,7 @@ class Webhooks:
             raise _stranger()
         try:
             parsed = await _work(delivery, strict.parse, delivery.body)
-            return await _alerts(door, replace(delivery, json=parsed), share)
+            return await _told(door, replace(delivery, json=parsed), share)
         except ValueError as bad:
             raise Refused(400, "malformed", str(bad), told=f"a delivery from {name} is lost: {str(bad)!r}") from bad
 
@@ -146,14 +159,14 @@ class Webhooks:
         return _answer(no)
 
 
-async def _alerts(door: Door, delivery: Delivery, share: Share) -> list[Alert]:
+async def _told(door: Door, delivery: Delivery, share: Share) -> Told:
     """Let the plugin read a delivery. Raises ValueError for a bad body, Full, or Refused for everything else."""
     source = door.source
     try:
         if source.accept:
             await source.accept(delivery, door.context())
         share.wait()
-        return await _work(delivery, lambda: check(source.parse(delivery)))
+        return await _work(delivery, _all, source, delivery)
     except (ValueError, Full):
         raise
     except NotGenuine as bad:
@@ -165,6 +178,14 @@ async def _alerts(door: Door, delivery: Delivery, share: Share) -> list[Alert]:
     except Exception as broken:  # a plugin's own mistake; a sender that tries again later loses nothing
         log.exception("plugin %s failed to read a delivery to %s", source.plugin, source.name)
         raise Refused(500, "broken", f"the plugin {source.plugin} failed to read this; its log says why") from broken
+
+
+def _all(source: AlertSource, delivery: Delivery) -> Told:
+    return Told(
+        check(source.parse(delivery)),
+        fit(source.changes(delivery) if source.changes else ()),
+        list(source.moved(delivery) if source.moved else ()),
+    )
 
 
 async def _work(delivery: Delivery, work: Callable[..., T], *args: Any) -> T:

@@ -2,52 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterable
 
 from pydantic import BaseModel
 
-from sysop.api import Action, Health, HealthCheck, PluginContext, hookimpl
-from sysop_plugins.cicd import build_actions, deploy_actions
-from sysop_plugins.cicd.connect import builds_folder
-from sysop_plugins.cicd.local.spawning import command_path
-from sysop_plugins.cicd.settings import PipelineSettings, Settings
-
-_FIX = """\
-declare a pipeline in sysop.yaml:
-  plugins:
-    cicd:
-      local:
-        pipelines:
-          deploy:
-            command: [/opt/deploy, "{service}", "{version}"]
-            parameters: [service, version]
-            deploys: true"""
-
-
-async def _health(ctx: PluginContext) -> Health:
-    settings: Settings = ctx.settings
-    pipelines = settings.local.pipelines
-    if not pipelines:
-        return Health(None, "no pipeline is declared: nothing can be deployed or rolled back", _FIX)
-    broken = {name: problem for name, p in sorted(pipelines.items()) if (problem := _problem(p))}
-    if broken:
-        name, problem = next(iter(broken.items()))
-        return Health(False, f"{len(broken)} of {len(pipelines)} pipelines cannot start: {name}: {problem}", _fix(name))
-    return Health(True, f"{len(pipelines)} pipelines, builds in {builds_folder(settings, ctx.state)}")
-
-
-def _problem(pipeline: PipelineSettings) -> str | None:
-    if pipeline.directory is not None and not pipeline.directory.is_dir():
-        return f"directory {pipeline.directory} does not exist"
-    program = pipeline.command[0]
-    if "/" in program and pipeline.directory is not None:
-        program = str(pipeline.directory / program)  # leaves an absolute path as it is
-    return None if shutil.which(program, path=command_path()) else f"{program} is not an executable program"
-
-
-def _fix(name: str) -> str:
-    return f"correct plugins.cicd.local.pipelines.{name} (command, directory) in sysop.yaml, or install the program"
+from sysop.api import Action, ChangeSource, HealthCheck, hookimpl
+from sysop_plugins.cicd import build_actions, changing, deploy_actions, doctor
+from sysop_plugins.cicd.settings import Settings
 
 
 @hookimpl
@@ -61,6 +22,7 @@ def register_actions() -> Iterable[Action]:
         build_actions.pipeline_health,
         deploy_actions.recent_deploys,
         deploy_actions.live_version,
+        deploy_actions.compare,
         build_actions.trigger,
         build_actions.rerun,
         build_actions.cancel,
@@ -76,6 +38,12 @@ def register_settings() -> type[BaseModel]:
 
 
 @hookimpl
+def register_change_sources(settings: Settings) -> Iterable[ChangeSource]:
+    """Ask every provider that deploys what was deployed."""
+    return changing.sources(settings)
+
+
+@hookimpl
 def register_health_checks() -> Iterable[HealthCheck]:
-    """Check that every pipeline's program is there."""
-    return [HealthCheck("cicd", _health)]
+    """Check that every pipeline's program is there, and every provider's server answers."""
+    return [HealthCheck("cicd", doctor.check)]

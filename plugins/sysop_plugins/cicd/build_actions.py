@@ -12,10 +12,15 @@ from pydantic import Field
 from sysop.api import Context, InvalidCall, Preview, Reconciled, Risk, Verify, action
 from sysop_plugins.cicd import figures
 from sysop_plugins.cicd.connect import provider_of
-from sysop_plugins.cicd.failing import failing_part
+from sysop_plugins.cicd.previews import felt_by, pipeline_now
 from sysop_plugins.cicd.provider import Build, BuildState, Pipeline, Provider
+from sysop_plugins.cicd.settings import Settings
 from sysop_plugins.cicd.shared import NINETY_DAYS, Data, asked_by, reconciled
 from sysop_plugins.cicd.verify import LONGEST_CHECK, build_ended_well, build_stopped
+from sysop_plugins.cicd.versions import clock
+from sysop_plugins.remote.card import card
+from sysop_plugins.remote.failing import failing_part
+from sysop_plugins.remote.plain import plain
 
 # The checks themselves give up when the pipeline's own time is over; this is for the longest that settings allow.
 _BUILD_CHECK = Verify(build_ended_well, within=LONGEST_CHECK, every=timedelta(seconds=1))
@@ -75,7 +80,7 @@ async def logs(ctx: Context, build: BuildId, lines: Annotated[int, Field(ge=1, l
     """Read the last lines that a build wrote and, where it failed, the part that tells why."""
     provider = provider_of(ctx)
     state = (await provider.status(build)).state
-    whole = await provider.logs(build, _WHOLE)
+    whole = plain(await provider.logs(build, _WHOLE))
     text = "\n".join(whole.split("\n")[-lines:])
     failing = failing_part(whole) if state == "failed" else ""
     return Logs(build=build, state=state, text=text, lines=len(text.splitlines()), failing=failing)
@@ -101,18 +106,27 @@ async def pipeline_health(
 async def _preview_trigger(ctx: Context, args: Any) -> Preview:
     found = await _pipeline(provider_of(ctx), args.pipeline)
     about = f": {found.description}" if found.description else ""
-    return Preview(f"Start a build of pipeline {found.name}{about}", _told(args.parameters))
+    return card(
+        f"Start a build of pipeline {found.name}{about}",
+        (*_told(args.parameters), _where(ctx, found.name)),
+        await pipeline_now(ctx, found.name),
+    )
 
 
 async def _find_build(ctx: Context, args: Any) -> Reconciled:
-    found = await provider_of(ctx).find(ctx.key)
+    found = await provider_of(ctx).find(ctx.key, args.pipeline)
     return reconciled(found, found.build)
 
 
-_start = partial(action, risk=Risk.CHANGE, verify=_BUILD_CHECK, reconcile=_find_build, idempotent=True)
+async def _find_again(ctx: Context, args: Any) -> Reconciled:
+    found = await provider_of(ctx).find_again(ctx.key, args.build)
+    return reconciled(found, found.build)
 
 
-@_start(target="pipeline:{pipeline}", preview=_preview_trigger)
+_start = partial(action, risk=Risk.CHANGE, verify=_BUILD_CHECK, idempotent=True, undo="cicd.cancel")
+
+
+@_start(target="pipeline:{pipeline}", preview=_preview_trigger, reconcile=_find_build)
 async def trigger(ctx: Context, pipeline: str, parameters: dict[str, str] = {}) -> Build:  # noqa: B006  never touched
     """Start a build of a pipeline and return it at once. Pipelines that deploy are started by cicd.deploy."""
     provider = provider_of(ctx)
@@ -124,7 +138,11 @@ async def _preview_rerun(ctx: Context, args: Any) -> Preview:
     provider = provider_of(ctx)
     build = await _fit_to_rerun(provider, args.build)
     why = f", which {build.state}{f' ({build.reason})' if build.reason else ''}"
-    return Preview(f"Run pipeline {build.pipeline} again as build {build.id}{why}", _told(build.parameters))
+    return card(
+        f"Run pipeline {build.pipeline} again as build {build.id}{why}",
+        (*_told(build.parameters), *_built(build), _where(ctx, build.pipeline)),
+        await pipeline_now(ctx, build.pipeline),
+    )
 
 
 async def _rerun_state(ctx: Context, args: Any) -> dict[str, Any]:
@@ -137,7 +155,7 @@ async def _fit_to_rerun(provider: Provider, id: str) -> Build:
     return build
 
 
-@_start(target="build:{build}", preview=_preview_rerun, precondition=_rerun_state)
+@_start(target="build:{build}", preview=_preview_rerun, precondition=_rerun_state, reconcile=_find_again)
 async def rerun(ctx: Context, build: BuildId) -> Build:
     """Run a build that failed or was cancelled once more, as it was asked for, and return the new one at once."""
     provider = provider_of(ctx)
@@ -147,11 +165,30 @@ async def rerun(ctx: Context, build: BuildId) -> Build:
 
 async def _preview_cancel(ctx: Context, args: Any) -> Preview:
     build = await provider_of(ctx).status(args.build)
-    who = build.requested_by
-    return Preview(f"Stop build {build.id} of pipeline {build.pipeline}, asked for by {who}", _told(build.parameters))
+    begun = f"started {clock(build.started_at)}; what it has done stays done" if build.started_at else "not started yet"
+    service = build.parameters.get("service", "")
+    return card(
+        f"Stop build {build.id} of pipeline {build.pipeline}, asked for by {build.requested_by}",
+        (*_told(build.parameters), *_built(build), begun, _where(ctx, build.pipeline)),
+        await felt_by(ctx, service) if service in ctx.inventory.services else (),
+    )
 
 
-@action(risk=Risk.CHANGE, target="build:{build}", preview=_preview_cancel, verify=_CANCEL_CHECK, idempotent=True)
+async def _find_cancelled(ctx: Context, args: Any) -> Reconciled:
+    build = await provider_of(ctx).status(args.build)
+    done = build.state == "cancelled"
+    return Reconciled("done" if done else "not_done", f"{build.id} is {build.state}", build.model_dump(mode="json"))
+
+
+@action(
+    risk=Risk.CHANGE,
+    target="build:{build}",
+    preview=_preview_cancel,
+    verify=_CANCEL_CHECK,
+    undo="cicd.rerun",
+    reconcile=_find_cancelled,
+    idempotent=True,
+)
 async def cancel(ctx: Context, build: BuildId) -> Build:
     """Stop a build; what it has already done stays done."""
     return await provider_of(ctx).cancel(build, by=asked_by(ctx))
@@ -159,6 +196,16 @@ async def cancel(ctx: Context, build: BuildId) -> Build:
 
 def _told(parameters: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(f"{name} = {value}" for name, value in sorted(parameters.items()))
+
+
+def _built(build: Build) -> tuple[str, ...]:
+    return (f"commit {build.commit}",) if build.commit else ()
+
+
+def _where(ctx: Context, pipeline: str) -> str:
+    settings: Settings = ctx.settings
+    found = settings.declared().get(pipeline)
+    return f"where: {found.provider if found else 'a pipeline that is not declared any more'}"
 
 
 async def _pipeline(provider: Provider, name: str) -> Pipeline:

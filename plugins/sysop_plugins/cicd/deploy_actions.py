@@ -2,22 +2,34 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from typing import Annotated, Any
 
 from pydantic import Field
 
-from sysop.api import ActionFailed, Context, Preview, Reconciled, Risk, ServiceName, Verify, action
+from sysop.api import Context, Preview, Reconciled, Risk, ServiceName, Verify, action
+from sysop_plugins.cicd.changing import rolled_out
 from sysop_plugins.cicd.connect import provider_of
-from sysop_plugins.cicd.provider import Deploy, Live, Provider, Rollout
+from sysop_plugins.cicd.previews import around_deploy, felt_by
+from sysop_plugins.cicd.provider import Comparison, Deploy, Found, Live, Provider, Rollout
+from sysop_plugins.cicd.settings import Settings
 from sysop_plugins.cicd.shared import NINETY_DAYS, Data, asked_by, reconciled
-from sysop_plugins.cicd.verify import LONGEST_CHECK, service_is_well
+from sysop_plugins.cicd.verify import LONGEST_CHECK, deploy_is_well, rollback_is_well
+from sysop_plugins.cicd.versions import rollback_to, since, told
+from sysop_plugins.remote.card import card
 
 # The checks themselves give up when the pipeline's own time is over; this is for the longest that settings allow.
-_ROLLOUT_CHECK = Verify(service_is_well, within=LONGEST_CHECK, every=timedelta(seconds=1))
+_DEPLOY_CHECK = Verify(deploy_is_well, within=LONGEST_CHECK, every=timedelta(seconds=1))
+_ROLLBACK_CHECK = Verify(rollback_is_well, within=LONGEST_CHECK, every=timedelta(seconds=1))
 
-Version = Annotated[str, Field(min_length=1, max_length=200, description="The released version")]
+_UNDONE = 8
+"""So many deploys that a rollback takes back are told one by one."""
+
+Version = Annotated[
+    str, Field(pattern=r"^[A-Za-z0-9._:/@+~=][A-Za-z0-9._:/@+~=-]{0,199}$", description="The released version")
+]
+"""No leading dash, which programs would take for an option, and nothing that is more than one word on a card."""
 
 
 class Deploys(Data):
@@ -47,6 +59,12 @@ async def live_version(ctx: Context, service: ServiceName) -> Live:
     return await provider_of(ctx).live_version(service)
 
 
+@action(risk=Risk.READ)
+async def compare(ctx: Context, service: ServiceName, one: Version, other: Version) -> Comparison:
+    """Say what lies between two versions of a service: commits, authors and the size of the difference."""
+    return await provider_of(ctx).compare(service, one, other)
+
+
 async def _deploy_state(ctx: Context, args: Any) -> dict[str, Any]:
     provider = provider_of(ctx)
     live = await provider.live_version(args.service)
@@ -56,24 +74,40 @@ async def _deploy_state(ctx: Context, args: Any) -> dict[str, Any]:
 async def _preview_deploy(ctx: Context, args: Any) -> Preview:
     history = await provider_of(ctx).history(args.service)
     live = history[-1].version if history else None
-    before = [_told(d) for d in history if d.version == args.version][-1:]
-    changes = (
-        f"live: {live or 'nothing by the records'} -> {args.version}",
-        *(f"deployed before: {t}" for t in before),
-    )
+    before = [told(d) for d in history if d.version == args.version][-1:]
     again = " again" if live == args.version else ""
-    return Preview(f"Deploy {args.service} {args.version}{again}", changes, await _affected(ctx, args.service))
+    return card(
+        f"Deploy {args.service} {args.version}{again}",
+        (
+            f"live: {live or 'nothing by the records'} -> {args.version}",
+            *(f"deployed before: {t}" for t in before),
+            *await around_deploy(ctx, args.service, live, args.version),
+        ),
+        await _affected(ctx, args.service),
+    )
 
 
 async def _find_rollout(ctx: Context, args: Any) -> Reconciled:
-    found = await provider_of(ctx).find(ctx.key)
+    found = await _own(ctx, args.service)
     return reconciled(found, found.rollout)
 
 
-_rollout = partial(action, target="service:{service}", verify=_ROLLOUT_CHECK, reconcile=_find_rollout, idempotent=True)
+_rollout = partial(
+    action,
+    target="service:{service}",
+    reconcile=_find_rollout,
+    idempotent=True,
+    changes=rolled_out,
+)
 
 
-@_rollout(risk=Risk.CHANGE, preview=_preview_deploy, precondition=_deploy_state, undo="cicd.rollback")
+@_rollout(
+    risk=Risk.CHANGE,
+    preview=_preview_deploy,
+    precondition=_deploy_state,
+    verify=_DEPLOY_CHECK,
+    undo="cicd.rollback",
+)
 async def deploy(ctx: Context, service: ServiceName, version: Version) -> Rollout:
     """Deploy a version of a service and return the build at once."""
     provider = provider_of(ctx)
@@ -83,85 +117,60 @@ async def deploy(ctx: Context, service: ServiceName, version: Version) -> Rollou
 
 async def _rollback_state(ctx: Context, args: Any) -> dict[str, Any]:
     history = await provider_of(ctx).history(args.service)
-    return {**await _deploy_state(ctx, args), "to": _rollback_to(args.service, args.to, history)}
+    return {**await _deploy_state(ctx, args), "to": rollback_to(args.service, args.to, history)}
 
 
 async def _preview_rollback(ctx: Context, args: Any) -> Preview:
     history = await provider_of(ctx).history(args.service)
-    to = _rollback_to(args.service, args.to, history)
-    undone = [f"takes back {_told(d)}" for d in reversed(_since(history, to))]
-    return Preview(
-        f"Roll back {args.service} from {history[-1].version} to {to}",
-        (f"live: {history[-1].version} -> {to}", *undone),
+    to = rollback_to(args.service, args.to, history)
+    live = history[-1].version
+    undone = [f"takes back {told(d)}" for d in reversed(since(history, to))]
+    shown, left = undone[:_UNDONE], len(undone) - _UNDONE
+    return card(
+        f"Roll back {args.service} from {live} to {to}",
+        (
+            f"live: {live} -> {to}",
+            *shown,
+            *([f"… and {left} more deploys"] if left > 0 else []),
+            *await around_deploy(ctx, args.service, to, live),
+        ),
         await _affected(ctx, args.service),
     )
 
 
-@_rollout(risk=Risk.CHANGE, preview=_preview_rollback, precondition=_rollback_state, undo="cicd.deploy")
+@_rollout(
+    risk=Risk.CHANGE,
+    preview=_preview_rollback,
+    precondition=_rollback_state,
+    verify=_ROLLBACK_CHECK,
+    undo="cicd.deploy",
+)
 async def rollback(ctx: Context, service: ServiceName, to: Version | None = None) -> Rollout:
     """Return a service to the version before the live one, or to an older one, and return the build at once."""
     provider = provider_of(ctx)
-    started = (await provider.find(ctx.key)).rollout
+    started = (await _own(ctx, service)).rollout
     if started is not None:  # asked again under the same key: what "before" means has changed since
         return started
     history = await provider.history(service)
-    version = _rollback_to(service, to, history)
+    version = rollback_to(service, to, history)
     change = f"roll back from {history[-1].version}"
     return await provider.deploy(ctx.key, service, version, by=asked_by(ctx), change=change)
 
 
-def _rollback_to(service: str, to: str | None, history: tuple[Deploy, ...]) -> str:
-    """Return the version to go back to. A version taken back by an earlier rollback is not offered again."""
-    if not history:
-        raise ActionFailed(
-            f"service: no successful deploy of {service} is on record, so there is nothing to go back to"
-        )
-    live = history[-1].version
-    if to is None:
-        released = _released(history)
-        if len(released) < 2:
-            raise ActionFailed(f"service: {service} has no version before {live}; name one with `to`, or deploy a fix")
-        return released[-2]
-    if to == live:
-        raise ActionFailed(f"to: {to} is already the live version of {service}")
-    if to not in {d.version for d in history}:
-        known = ", ".join(dict.fromkeys(d.version for d in reversed(history)))
-        raise ActionFailed(f"to: {service} {to} was never deployed; there were: {known}; for a new one use cicd.deploy")
-    return to
-
-
-def _released(history: tuple[Deploy, ...]) -> list[str]:
-    """Return the versions up to the live one; going back to a version drops all that came after it."""
-    released: list[str] = []
-    for deployed in history:
-        if deployed.version in released:
-            del released[released.index(deployed.version) + 1 :]
-        else:
-            released.append(deployed.version)
-    return released
-
-
-def _since(history: tuple[Deploy, ...], version: str) -> tuple[Deploy, ...]:
-    """Return the deploys after the version was last brought live."""
-    last = max(i for i, d in enumerate(history) if d.version == version)
-    return history[last + 1 :]
-
-
-def _told(deploy: Deploy) -> str:
-    """Return one line on a deploy. Absolute time: the text is part of what is approved and must not change."""
-    at = datetime.fromtimestamp(deploy.at / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-    return f"{deploy.version} ({at}, by {deploy.by})" + (f": {deploy.change}" if deploy.change else "")
-
-
 async def _affected(ctx: Context, service: str) -> tuple[str, ...]:
     running = await _running(ctx, provider_of(ctx), service)
-    dependents = ctx.inventory.dependents(service)
     busy = (f"{build} is under way on {service}; until it ends this is refused" for build in running)
-    return (*(f"{name} calls {service}" for name in dependents), *busy)
+    return (*await felt_by(ctx, service), *busy)
+
+
+async def _own(ctx: Context, service: str) -> Found:
+    """Return what this call has already started for a service."""
+    settings: Settings = ctx.settings
+    return await provider_of(ctx).find(ctx.key, settings.releases(service))
 
 
 async def _running(ctx: Context, provider: Provider, service: str) -> list[str]:
     """Return the builds under way on a service, without this call's own."""
-    own = (await provider.find(ctx.key)).build
-    builds = [b.id for b in await provider.unfinished() if b.parameters.get("service") == service]
+    own = (await _own(ctx, service)).build
+    builds = [build.id for build in await provider.unfinished(service)]
     return [b for b in builds if own is None or b != own.id]

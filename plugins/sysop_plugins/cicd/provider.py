@@ -27,7 +27,8 @@ class Pipeline(_Data):
 class Build(_Data):
     """One execution of a pipeline. Times are milliseconds since the epoch, null until they come.
 
-    `exit_code` is null where no process ended by itself; then `reason` says why the build ended.
+    `exit_code` is null where no process ended by itself; then `reason` says why the build ended. `commit` is what was
+    built, empty where the provider does not say.
     """
 
     id: str
@@ -41,6 +42,7 @@ class Build(_Data):
     reason: str = ""
     url: str = ""
     requested_by: str = ""
+    commit: str = ""
 
     @property
     def finished(self) -> bool:
@@ -83,6 +85,33 @@ class Live(_Data):
     build: str | None = None
     by: str | None = None
     change: str | None = None
+
+
+class Commit(_Data):
+    """A commit, its message in one line."""
+
+    id: str
+    author: str
+    message: str
+
+
+class Comparison(_Data):
+    """What lies between two versions: `commits` oldest first, of which there may be `more`; lines added and deleted.
+
+    Where the provider keeps no code, only what its records say of each deploy: `changes`.
+    """
+
+    service: str
+    one: str
+    other: str
+    commits: tuple[Commit, ...] = ()
+    more: int = 0
+    authors: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+    additions: int | None = None
+    deletions: int | None = None
+    changes: tuple[str, ...] = ()
+    url: str = ""
 
 
 class Found(_Data):
@@ -135,8 +164,8 @@ class Provider(Protocol):
         """Return the builds that were asked for or ended within the last minutes, newest first."""
         ...
 
-    async def unfinished(self) -> tuple[Build, ...]:
-        """Return the builds queued or running, oldest first."""
+    async def unfinished(self, service: str) -> tuple[Build, ...]:
+        """Return the builds queued or running on a service, oldest first."""
         ...
 
     async def recent_deploys(self, service: str | None, minutes: int) -> tuple[Deploy, ...]:
@@ -147,10 +176,21 @@ class Provider(Protocol):
         """Return the deploys of a service that succeeded, in the order they came live."""
         ...
 
+    async def compare(self, service: str, one: str, other: str) -> Comparison:
+        """Return what lies between two versions of a service. Raises ActionFailed where one of them is not known."""
+        ...
+
     async def live_version(self, service: str) -> Live:
         """Return what is live by the records of successful deploys."""
         ...
 
-    async def find(self, key: str) -> Found:
-        """Tell whether the key started a build, for after a crash. Not done stays not done unless asked again."""
+    async def find(self, key: str, pipeline: str) -> Found:
+        """Tell whether the key started a build of a pipeline, for after a crash.
+
+        Not done stays not done unless asked again.
+        """
+        ...
+
+    async def find_again(self, key: str, build: str) -> Found:
+        """Tell whether the key ran a build again, for after a crash."""
         ...

@@ -2,124 +2,139 @@
 
 from __future__ import annotations
 
-import re
-from pathlib import Path
-from typing import Annotated, Literal, Self
+from collections.abc import Mapping
+from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from sysop.api import ActionFailed
+from sysop_plugins.cicd.argocd.settings import ArgoSettings
+from sysop_plugins.cicd.buildbot.settings import BuildbotSettings
+from sysop_plugins.cicd.declared import LONGEST_BUILD, Declared, Section
+from sysop_plugins.cicd.github.settings import GitHubSettings
+from sysop_plugins.cicd.gitlab.settings import GitLabSettings
+from sysop_plugins.cicd.jenkins.settings import JenkinsSettings
+from sysop_plugins.cicd.local.settings import LocalSettings
 
-PLACEHOLDER = re.compile(r"\{([a-z_][a-z0-9_]*)\}")
 SAMPLES = 3
-"""So many readings in a row, all after the build's end, must be below the bound: one alone may be a lucky gap."""
-LONGEST_BUILD = 24 * 3600
-LONGEST_HEALTH = 150
+"""So many readings in a row, all after the build's end, must be well at least: one alone may be a lucky gap."""
+LONGEST_HEALTH = 3600
 
 
-def _absolute(path: Path) -> Path:
-    """Where Sysop is started from must not decide where builds are looked for."""
-    whole = path.expanduser()
-    if not whole.is_absolute():
-        raise ValueError(f"{path} is relative; give an absolute path")
-    return whole
+class HealthQuery(Section):
+    """What a service must show after a deploy: the only series of the query stays well over a window.
 
-
-Folder = Annotated[Path, AfterValidator(_absolute)]
-ParameterName = Annotated[str, StringConstraints(pattern=r"^[a-z_][a-z0-9_]{0,39}$")]
-PipelineName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$")]
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class PipelineSettings(_Section):
-    """One pipeline: a command as a list of arguments, in which `{name}` stands for a declared parameter.
-
-    No shell is involved. `directory` is where the command starts; without it, an empty folder of the
-    build's own. A pipeline with `deploys` has exactly the parameters service and version.
-    """
-
-    command: tuple[str, ...] = Field(min_length=1)
-    parameters: tuple[ParameterName, ...] = ()
-    deploys: bool = False
-    timeout_seconds: float = Field(default=600, gt=0, le=LONGEST_BUILD)
-    description: str = ""
-    directory: Folder | None = None
-
-    @model_validator(mode="after")
-    def _fits(self) -> Self:
-        if PLACEHOLDER.search(self.command[0]):
-            raise ValueError("command: the program itself cannot be a parameter; name it in full")
-        self._parameters_fit()
-        return self
-
-    def _parameters_fit(self) -> None:
-        used = {name for part in self.command for name in PLACEHOLDER.findall(part)}
-        if unknown := sorted(used - set(self.parameters)):
-            raise ValueError(f"command: {{{unknown[0]}}} is not declared; add {unknown[0]} to `parameters`")
-        if taken := {"id", "pipeline"} & set(self.parameters):
-            raise ValueError(f"parameters: {min(taken)} is the build's own; choose another name")
-        if self.deploys and set(self.parameters) != {"service", "version"}:
-            raise ValueError("parameters: a pipeline with `deploys: true` needs exactly [service, version]")
-
-
-class LocalSettings(_Section):
-    """Pipelines that are commands on this machine. `folder` holds the builds; by default it is the plugin's own."""
-
-    folder: Folder | None = None
-    pipelines: dict[PipelineName, PipelineSettings] = {}
-
-
-class HealthQuery(_Section):
-    """What a service must show after a deploy: the query's only series stays below the bound.
-
-    `within_seconds` counts from the build's end; readings are `every_seconds` apart. `{service}` in the
-    query is replaced.
+    Well is below `below` and, with `worse_than_before`, at most so many times the median of the `before_seconds` before
+    the change; what is not above `floor` is never worse. More is worse: turn a query of the other kind around.
+    `within_seconds` counts from the build's end; readings are `every_seconds` apart over the last `window_seconds`, at
+    least three. `{service}` in the query is replaced.
     """
 
     query: str = Field(min_length=1)
-    below: float
+    below: float | None = None
+    worse_than_before: float | None = Field(default=None, ge=1)
+    floor: float = 0.0
+    before_seconds: int = Field(default=300, ge=10, le=3600)
     within_seconds: int = Field(default=60, ge=1, le=LONGEST_HEALTH)
+    window_seconds: int = Field(default=0, ge=0, le=LONGEST_HEALTH)
     every_seconds: int = Field(default=2, ge=1, le=30)
 
     @model_validator(mode="after")
     def _long_enough(self) -> Self:
-        needed = self.every_seconds * (SAMPLES - 1)
+        needed = self.every_seconds * (self.readings - 1)
         if self.within_seconds <= needed:
-            raise ValueError(f"within_seconds: {SAMPLES} readings {self.every_seconds} s apart need over {needed} s")
+            raise ValueError(
+                f"within_seconds: {self.readings} readings {self.every_seconds} s apart need over {needed} s"
+            )
+        if self.below is None and self.worse_than_before is None:
+            raise ValueError("say what is well: `below`, `worse_than_before`, or both")
+        if self.worse_than_before is not None and self.before_seconds < self.every_seconds * (SAMPLES - 1):
+            raise ValueError(f"before_seconds: {SAMPLES} readings {self.every_seconds} s apart do not fit in")
         return self
 
+    @property
+    def readings(self) -> int:
+        """Return how many readings in a row must be well."""
+        return max(SAMPLES, self.window_seconds // self.every_seconds + 1)
 
-class ServiceSettings(_Section):
+
+def _several(given: Any) -> Any:
+    return (given,) if isinstance(given, Mapping | HealthQuery) else given
+
+
+Queries = Annotated[tuple[HealthQuery, ...], BeforeValidator(_several)]
+"""One query or a list of them: every one must be well."""
+
+
+class ServiceSettings(Section):
     """How one service is deployed and judged. Without `pipeline`, the only pipeline that deploys is taken."""
 
     pipeline: str | None = None
-    health: HealthQuery | None = None
+    health: Queries = ()
 
 
-class Settings(_Section):
-    """The whole section. `default_service` stands in for services not named."""
+class Settings(Section):
+    """The whole section. Every provider may be used at once; a pipeline's name stands for one pipeline in all of them.
 
-    provider: Literal["local"] = "local"
+    `default_service` stands in for services not named.
+    """
+
     local: LocalSettings = LocalSettings()
-    services: dict[str, ServiceSettings] = {}
+    github: GitHubSettings | None = None
+    gitlab: GitLabSettings | None = None
+    jenkins: JenkinsSettings | None = None
+    argocd: ArgoSettings | None = None
+    buildbot: BuildbotSettings | None = None
+    services: dict[str, ServiceSettings] = Field(default_factory=dict)
     default_service: ServiceSettings = ServiceSettings()
 
     @model_validator(mode="after")
     def _pipelines_exist(self) -> Self:
+        self._names_are_unique()
         named = {f"services.{name}": s for name, s in self.services.items()}
+        declared = self.declared()
         for place, service in {**named, "default_service": self.default_service}.items():
             if service.pipeline is None:
                 continue
-            found = self.local.pipelines.get(service.pipeline)
-            if found is None or not found.deploys:
+            if service.pipeline not in declared or not declared[service.pipeline].deploys:
                 raise ValueError(
-                    f"{place}.pipeline: {service.pipeline!r} is not a pipeline with `deploys: true`; "
+                    f"{place}.pipeline: {service.pipeline!r} is not a pipeline that deploys; "
                     f"there are: {', '.join(self._deploying()) or 'none'}"
                 )
         return self
+
+    def _names_are_unique(self) -> None:
+        names = [name for pipelines in self._by_provider().values() for name in pipelines]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"pipelines: {twice[0]!r} is declared by two providers; rename one of them")
+
+    def _by_provider(self) -> dict[str, Mapping[str, Declared]]:
+        """Return what each provider declares."""
+        found: dict[str, Mapping[str, Declared]] = {
+            "local": {
+                name: Declared("local", p.description, p.parameters, p.deploys, p.timeout_seconds)
+                for name, p in self.local.pipelines.items()
+            }
+        }
+        for provider, section in (
+            ("github", self.github),
+            ("gitlab", self.gitlab),
+            ("jenkins", self.jenkins),
+            ("argocd", self.argocd),
+            ("buildbot", self.buildbot),
+        ):
+            if section is not None:
+                found[provider] = {
+                    name: Declared(
+                        provider, p.description, _takes(p.deploys, p.parameters), p.deploys, p.timeout_seconds, p.own
+                    )
+                    for name, p in section.pipelines.items()
+                }
+        return found
+
+    def declared(self) -> dict[str, Declared]:
+        """Return every pipeline by name."""
+        return {name: one for pipelines in self._by_provider().values() for name, one in pipelines.items()}
 
     def pipeline_of(self, service: str) -> str:
         """Return the pipeline that deploys a service. Raises ActionFailed saying which setting to add."""
@@ -131,25 +146,48 @@ class Settings(_Section):
             return deploying[0]
         if not deploying:
             raise ActionFailed(
-                "no pipeline deploys: declare one with `deploys: true` under plugins.cicd.local.pipelines"
+                "no pipeline deploys: declare one with `deploys: true` under plugins.cicd.local.pipelines, "
+                "or one of another provider"
             )
         raise ActionFailed(
             f"several pipelines deploy ({', '.join(deploying)}): "
             f"name one under plugins.cicd.services.{service}.pipeline"
         )
 
+    def releases(self, service: str) -> str:
+        """Return the pipeline that may deploy a service. Raises ActionFailed where it would deploy another one."""
+        pipeline = self.pipeline_of(service)
+        own = self.declared()[pipeline].own
+        if own is None or self.default_service.pipeline == pipeline:
+            return pipeline
+        named = self.services_of(pipeline) or [own]
+        if service in named:
+            return pipeline
+        raise ActionFailed(
+            f"service: pipeline {pipeline} deploys {', '.join(named)}; if it deploys {service} too, "
+            f"name it under plugins.cicd.services.{service}.pipeline"
+        )
+
+    def services_of(self, pipeline: str) -> list[str]:
+        """Return the services that name a pipeline as the one that deploys them."""
+        return sorted(name for name, service in self.services.items() if service.pipeline == pipeline)
+
     def timeout_of(self, pipeline: str) -> float:
         """Return how many seconds a build may take; of a pipeline that is not declared any more, as many as any may."""
-        found = self.local.pipelines.get(pipeline)
+        found = self.declared().get(pipeline)
         return found.timeout_seconds if found else LONGEST_BUILD
 
-    def health_of(self, service: str) -> HealthQuery | None:
-        """Return what a service must show after a deploy, None where nothing is declared."""
+    def health_of(self, service: str) -> tuple[HealthQuery, ...]:
+        """Return what a service must show after a deploy, nothing where nothing is declared."""
         found = self._service(service).health or self.default_service.health
-        return found and found.model_copy(update={"query": found.query.replace("{service}", service)})
+        return tuple(one.model_copy(update={"query": one.query.replace("{service}", service)}) for one in found)
 
     def _service(self, name: str) -> ServiceSettings:
         return self.services.get(name, self.default_service)
 
     def _deploying(self) -> list[str]:
-        return sorted(name for name, p in self.local.pipelines.items() if p.deploys)
+        return sorted(name for name, one in self.declared().items() if one.deploys)
+
+
+def _takes(deploys: bool, declared: tuple[str, ...]) -> tuple[str, ...]:
+    return ("service", "version") if deploys else declared

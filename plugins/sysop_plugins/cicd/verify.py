@@ -5,15 +5,18 @@ Each decides from what can be read now and remembers nothing, so it may be asked
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 from sysop.api import CallError, Context, Verification
+from sysop_plugins.cicd.changing import name_of, pause
 from sysop_plugins.cicd.connect import provider_of
+from sysop_plugins.cicd.declared import LONGEST_BUILD
+from sysop_plugins.cicd.health import Times, judge
 from sysop_plugins.cicd.provider import Build
-from sysop_plugins.cicd.settings import LONGEST_BUILD, LONGEST_HEALTH, SAMPLES, HealthQuery, Settings
+from sysop_plugins.cicd.settings import LONGEST_HEALTH, HealthQuery, Settings
 
 _NEVER_STARTED = timedelta(minutes=1)
 _ENDING = timedelta(minutes=1)  # from a build's time-out to the record of its end: signals, and a slow disk
@@ -33,19 +36,32 @@ async def build_stopped(ctx: Context, args: Any, result: Any) -> Verification:
         return Verification("passed", f"{build.id} is cancelled")
     if build.finished:
         return Verification("failed", f"{build.id} had {build.state} before it could be stopped")
-    return Verification("pending", f"{build.id} is still {build.state}")
+    return _pending(ctx, build, f"{build.id} is still {build.state}")
 
 
-async def service_is_well(ctx: Context, args: Any, result: Any) -> Verification:
-    """Pass when the build succeeded and the service's health query stayed below its bound since."""
+async def deploy_is_well(ctx: Context, args: Any, result: Any) -> Verification:
+    """Pass when the build succeeded and the service was well since; else name the rollback that takes it back."""
+    return await _service_is_well(ctx, result, "cicd.rollback", "to")
+
+
+async def rollback_is_well(ctx: Context, args: Any, result: Any) -> Verification:
+    """Pass when the build succeeded and the service was well since; else name the deploy that takes it back."""
+    return await _service_is_well(ctx, result, "cicd.deploy", "version")
+
+
+async def _service_is_well(ctx: Context, result: Any, undo: str, parameter: str) -> Verification:
     build, ended = await _look(ctx, Build.model_validate(result["build"]))
     if ended.state != "passed" or build.finished_at is None:
         return ended
     settings: Settings = ctx.settings
-    health = settings.health_of(result["service"])
-    if health is None:
-        return Verification("passed", f"{ended.detail}; no health query is declared for {result['service']}")
-    return await _judge_health(ctx, health, build.finished_at)
+    service, before, version = result["service"], result["previous"], result["version"]
+    queries = settings.health_of(service)
+    if not queries:
+        return Verification("passed", f"{ended.detail}; no health query is declared for {service}")
+    found = await _judge_health(ctx, queries, Times(build.created_at, build.finished_at))
+    if found.state != "failed" or before in (None, version):
+        return found
+    return replace(found, detail=f"{found.detail}; {undo} service={service} {parameter}={before} takes {version} back")
 
 
 async def _look(ctx: Context, started: Build) -> tuple[Build, Verification]:
@@ -75,34 +91,23 @@ def _still(ctx: Context, build: Build, unread: str) -> Verification:
     allowed = timedelta(seconds=settings.timeout_of(build.pipeline))
     if age > _NEVER_STARTED + allowed + _ENDING:
         return Verification("failed", f"{detail}, though its pipeline may take {allowed.total_seconds():g} s only")
-    return Verification("pending", detail)
+    return _pending(ctx, build, detail)
 
 
-async def _judge_health(ctx: Context, health: HealthQuery, ended_at: int) -> Verification:
-    well, detail = await _readings(ctx, health, ended_at)
-    if well:
-        return Verification("passed", detail)
-    if ctx.now() - ended_at < health.within_seconds * 1000:
-        return Verification("pending", detail)
-    return Verification("failed", f"not well within {health.within_seconds} s after the build: {detail}")
+def _pending(ctx: Context, build: Build, detail: str) -> Verification:
+    return Verification("pending", detail, pause(ctx, build), (name_of(build.id),))
 
 
-async def _readings(ctx: Context, health: HealthQuery, ended_at: int) -> tuple[bool, str]:
-    """Tell whether the last readings since the build's end are all below the bound."""
-    if ctx.now() - ended_at < health.every_seconds * (SAMPLES - 1) * 1000:
-        return False, "the build has just ended"
-    minutes = math.ceil(health.every_seconds * SAMPLES / 60)
-    try:
-        found = await ctx.read("metrics.range", query=health.query, minutes=minutes, step_seconds=health.every_seconds)
-    except CallError as failed:
-        return False, f"the health query could not be read: {failed}"
-    if len(found["series"]) != 1:
-        return False, f"{health.query} gives {len(found['series'])} series, one is needed"
-    points = [p["value"] for p in found["series"][0]["points"] if p["at"] * 1000 >= ended_at]
-    return _all_below(health, points[-SAMPLES:])
-
-
-def _all_below(health: HealthQuery, values: Sequence[float | None]) -> tuple[bool, str]:
-    shown = ", ".join("none" if v is None else f"{v:.4g}" for v in values) or "none"
-    detail = f"{health.query}: last readings {shown}, bound {health.below:g}"
-    return len(values) == SAMPLES and all(v is not None and v < health.below for v in values), detail
+async def _judge_health(ctx: Context, queries: Sequence[HealthQuery], times: Times) -> Verification:
+    """Pass when every query is well; fail when one of them has not been for as long as it may take."""
+    told = [(health, *await judge(ctx, health, times)) for health in queries]
+    ill = [(health, detail) for health, well, detail in told if not well]
+    if not ill:
+        return Verification("passed", "; ".join(detail for _, _, detail in told))
+    age = ctx.now() - times.ended
+    late = [(health, detail) for health, detail in ill if age >= health.within_seconds * 1000]
+    if not late:
+        return Verification("pending", "; ".join(detail for _, detail in ill))
+    longest = max(health.within_seconds for health, _ in late)
+    details = "; ".join(detail for _, detail in late)
+    return Verification("failed", f"not well within {longest} s after the build: {details}")

@@ -41,6 +41,7 @@ views = st.builds(
     st.booleans(),
     st.integers(0, 10**6),
     st.one_of(st.none(), st.builds(Part, st.just("inc-other00000"))),
+    st.lists(nouns.words, max_size=12),
 )
 
 
@@ -119,6 +120,16 @@ def test_the_card_says_when_nobody_knows_where_it_began() -> None:
     assert "Where it began: undetermined" in texts(card(View(nouns.incident())).blocks).replace("\n", "")
     alone = nouns.incident(alerts=(nouns.alert(),), reasons=("first alert",), origins=(origin("checkout", "alone"),))
     assert "began" not in texts(card(View(alone)).blocks), "one alert is where it began"
+
+
+def test_the_card_says_what_was_changed_shortly_before() -> None:
+    lines = [f"checkout 1.4.{number} was deployed 3 minutes before by <!here>" for number in range(7)]
+    seen = texts(card(View(nouns.incident(), changed=lines)).blocks)
+    assert "Changed in the 30 minutes before" in seen
+    assert "checkout 1.4.4 was deployed 3 minutes before" in seen
+    assert "checkout 1.4.5" not in seen
+    assert "… and 2 changes more" in seen
+    assert "Changed in" not in texts(card(TYPICAL).blocks)
 
 
 @pytest.mark.parametrize("url", ["https://corp.slack.example/archives/C1/p17", ""])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,8 @@ from sysop.gate.approvals import Counted
 from sysop.inventory import Inventory, Service
 from sysop.knowledge.index import Index
 from sysop.knowledge.runbook import parse
-from sysop.model import Actor, Alert, Approval, Origin, Request
-from sysop.store import conversations, members, runs
+from sysop.model import Actor, Alert, Approval, Change, ChangeKind, Origin, Request
+from sysop.store import changes, conversations, members, runs
 from sysop.store.conversations import Conversation
 from sysop.surfaces.slack import documents, keys, stretches
 from sysop.surfaces.slack.blocks.home import PluginState
@@ -228,6 +229,19 @@ async def test_what_is_said_and_begun_is_in_the_plan(desk: Desk) -> None:
 def _alert(service: str, ends_at: int | None = None) -> Alert:
     labels = {"alertname": "High", "service": service, "severity": "critical"}
     return Alert("test", f"High-{service}", 1_700_000_000_000, ends_at, labels, {}, "https://example.com/alert")
+
+
+async def test_the_card_has_what_was_changed_shortly_before(desk: Desk) -> None:
+    at = 1_700_000_000_000 - 180_000
+    deploy = Change(ChangeKind.DEPLOY, "checkout", source="ci", id="b1", at=at, after="1.4.2", by="<!channel>")
+    old = replace(deploy, id="b2", at=at - 3_600_000, after="1.4.1")
+    await desk.app.store.write(lambda tx: changes.take(tx, [deploy, old], changes.Told.ASKED))
+    await bench.take(desk.app, [_alert("checkout")])
+    [incident] = await desk.app.store.read(lambda conn: documents.incidents.listed(conn))
+    seen = await desk.card(keys.incident(incident.id))
+    assert "Changed in the 30 minutes before" in seen
+    assert "checkout 1.4.2 was deployed 3 minutes before by " in seen
+    assert "1.4.1" not in seen
 
 
 async def test_an_incident_is_told_from_its_opening_to_its_end(desk: Desk) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sysop.agent.prompts import FindRunbook
-from sysop.agent.runbook_planner import incident_view
+from sysop.agent.view import incident_view
 from sysop.errors import RunbookError
 from sysop.inventory import Inventory
 from sysop.knowledge.index import Index

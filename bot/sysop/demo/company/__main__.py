@@ -24,11 +24,18 @@ LOCK_FILE = "company.lock"
 async def run(options: Options, until_eof: bool) -> None:
     """Run a company until it is told to stop; CompanyBroken or ChildFailed when it cannot go on."""
     plan = scenario.plan(options.seed)
+    if options.whole:
+        plan = scenario.whole(plan)
     scenario.write(plan, options.folder)
     listening = wire.open_socket()
     company = Company(options, plan, wire.address(listening))
     server = wire.Server(control.handler(company))
     server.listen(listening)
+    with _kubernetes(company):
+        await _live(company, server, until_eof)
+
+
+async def _live(company: Company, server: wire.Server, until_eof: bool) -> None:
     life, stop = asyncio.create_task(company.run()), asyncio.create_task(_told_to_stop(until_eof))
     try:
         await asyncio.wait({life, stop}, return_when=asyncio.FIRST_COMPLETED)
@@ -39,6 +46,25 @@ async def run(options: Options, until_eof: bool) -> None:
         await asyncio.gather(life, return_exceptions=True)
         server.close()
         await company.stop()
+
+
+@contextmanager
+def _kubernetes(company: Company) -> Iterator[None]:
+    """Offer the whole company's Kubernetes API, if there is a token for it."""
+    file = company.options.kubernetes_token_file
+    if not company.options.whole or file is None:
+        yield
+        return
+    # The testing kit takes a tenth of a second to import, which the small company does without.
+    from sysop.demo.company.kubernetes import Face
+
+    face = Face(company, file.read_text().strip())
+    company.kubernetes = face.server.url
+    with face.server:
+        yield
+        for problem in face.server.problems:
+            logging.error("a real API server would not have understood: %s", problem)
+        face.server.problems.clear()
 
 
 async def _told_to_stop(until_eof: bool) -> None:
@@ -83,11 +109,19 @@ def options() -> tuple[Options, bool]:
     parser.add_argument("--seed", type=int, required=True, help="decides releases, fault and order of deploys")
     parser.add_argument("--webhook", type=_webhook, help="send Alertmanager webhooks to this URL")
     parser.add_argument("--token-file", type=Path, help="bearer token for the webhooks")
+    parser.add_argument("--whole", action="store_true", help="with search, limits and Kubernetes: the one for drills")
+    parser.add_argument("--kubernetes-token-file", type=Path, help="bearer token of the whole company's Kubernetes API")
     parser.add_argument("--until-eof", action="store_true", help="stop when standard input ends")
     given = parser.parse_args()
     folder = given.folder.resolve()
-    token_file = given.token_file.resolve() if given.token_file else None
-    return Options(folder, given.seed, given.webhook, token_file), given.until_eof
+    return _chosen(given, folder), given.until_eof
+
+
+def _chosen(given: argparse.Namespace, folder: Path) -> Options:
+    token_file, of_kubernetes = (
+        file.resolve() if file else None for file in (given.token_file, given.kubernetes_token_file)
+    )
+    return Options(folder, given.seed, given.webhook, token_file, given.whole, of_kubernetes)
 
 
 def main() -> int:

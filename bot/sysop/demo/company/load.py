@@ -4,20 +4,29 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import math
 import time
 from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from sysop.demo.company import child, wire
 
-RATE = 20.0
-"""Orders started per second, whether or not earlier ones are answered."""
-
+SURGE = "surge"
 BOUND_SECONDS = 0.5
 """A customer counts an answer as good only when it is 2xx and comes within this time."""
 
 GIVE_UP_SECONDS = 10.0
 WINDOW_SECONDS = 5.0
 REPORT_SECONDS = 0.25
+
+
+@dataclass(frozen=True)
+class Stream:
+    """Requests to one URL, so many started per second, whether or not earlier ones are answered."""
+
+    url: str
+    rate: float
 
 
 class Judge:
@@ -52,29 +61,51 @@ async def order(url: str, judge: Judge) -> None:
     await asyncio.gather(asked, return_exceptions=True)
 
 
-async def generate(url: str) -> None:
-    """Place orders and report the verdict, until the process ends."""
-    judge = Judge()
+async def generate(stream: Stream, judge: Judge, until: float = math.inf) -> None:
+    """Place the orders of a stream, until a moment of the monotonic clock."""
     running: set[asyncio.Task[None]] = set()
-    due = reported = time.monotonic()
-    while True:
-        task = asyncio.create_task(order(url, judge))
+    due = time.monotonic()
+    while (now := time.monotonic()) < until:
+        task = asyncio.create_task(order(stream.url, judge))
         running.add(task)
         task.add_done_callback(running.discard)
-        if (now := time.monotonic()) - reported >= REPORT_SECONDS:
-            reported = now
-            child.report(load=judge.verdict())
         # After a pause of the machine the missed orders are not made up for: that would be a burst nobody sent.
-        due = max(due + 1 / RATE, now - 1 / RATE)
+        due = max(due + 1 / stream.rate, now - 1 / stream.rate)
         await asyncio.sleep(due - now)
+
+
+async def live(streams: Sequence[Stream], commands: child.Commands) -> None:
+    """Place orders and report the verdict, until the process ends; more come when a surge is ordered."""
+    judge = Judge()
+    async with asyncio.TaskGroup() as together:
+        for stream in streams:
+            together.create_task(generate(stream, judge))
+        together.create_task(_report(judge))
+        while True:
+            match (await commands.get()).split():
+                case [command, url, rate, seconds] if command == SURGE:
+                    # Callers of another kind: how they fare says nothing about the customers.
+                    surge = Stream(url, float(rate))
+                    together.create_task(generate(surge, Judge(), time.monotonic() + float(seconds)))
+
+
+async def _report(judge: Judge) -> None:
+    while True:
+        child.report(load=judge.verdict())
+        await asyncio.sleep(REPORT_SECONDS)
+
+
+def _stream(text: str) -> Stream:
+    rate, _, url = text.partition("=")
+    return Stream(url, float(rate))
 
 
 def main() -> None:
     """Run the load generator."""
     parser = argparse.ArgumentParser(prog="load")
-    parser.add_argument("--url", required=True)
+    parser.add_argument("--stream", type=_stream, action="append", required=True, help="orders a second=URL")
     given = parser.parse_args()
-    child.run(lambda _: generate(given.url))
+    child.run(lambda commands: live(given.stream, commands))
 
 
 if __name__ == "__main__":

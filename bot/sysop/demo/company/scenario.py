@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import json
-import os
 import random
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
 
-from sysop.demo.company.topology import SERVICES
+from sysop.demo.company.releases import Catalogue, Fault, Release, write_json, write_releases
+from sysop.demo.company.topology import SEARCH, SERVICES, WHOLE
 
-RELEASES_FILE = "releases.json"
 SCENARIO_FILE = "scenario.json"
 OLDER_RELEASES = 2
 """How many releases each service has behind the one that is live at the start."""
-
-Kind = Literal["errors", "latency"]
 
 CHANGES: Mapping[str, tuple[str, ...]] = {
     "gateway": (
@@ -50,32 +45,23 @@ CHANGES: Mapping[str, tuple[str, ...]] = {
         "Rotate the signing key of the acquirer every day",
         "Load merchant settings lazily",
     ),
+    "search": (
+        "Rank by stock before price",
+        "Read synonyms from the shared dictionary",
+        "Keep the index in one file instead of two",
+        "Answer suggestions from the cache first",
+        "Drop articles nobody may buy from the results",
+        "Count results only up to a thousand",
+        "Split compound words before the look-up",
+        "Warm the index after a start",
+    ),
 }
 OWN_SECONDS: Mapping[str, tuple[float, float]] = {
     "gateway": (0.002, 0.005),
     "checkout": (0.004, 0.010),
     "payments": (0.008, 0.016),
+    "search": (0.004, 0.010),
 }
-
-
-@dataclass(frozen=True)
-class Fault:
-    """What is wrong with a release: the share of requests it fails, or the seconds it adds to each."""
-
-    kind: Kind
-    share: float = 0.0
-    seconds: float = 0.0
-
-
-@dataclass(frozen=True)
-class Release:
-    """One version of a service and how it behaves."""
-
-    version: str
-    change: str
-    team: str
-    own_seconds: float
-    fault: Fault | None = None
 
 
 @dataclass(frozen=True)
@@ -101,19 +87,12 @@ class Scenario:
     deploys: tuple[Deploy, ...]
 
 
-Catalogue = Mapping[str, tuple[Release, ...]]
-
-
 @dataclass(frozen=True)
 class Plan:
     """Everything a seed decides. Releases are in the order they were made."""
 
     releases: Catalogue
     scenario: Scenario
-
-
-class UnknownRelease(Exception):
-    """The catalogue has no such service or version; the text lists what there is."""
 
 
 def plan(seed: int) -> Plan:
@@ -141,6 +120,28 @@ def plan(seed: int) -> Plan:
     return Plan(releases, scenario)
 
 
+def whole(made: Plan) -> Plan:
+    """Return the plan of a whole company: the same story, with every service, and the bad release left out.
+
+    What breaks is decided later, by whoever runs the company.
+    """
+    dice = random.Random(f"whole company {made.scenario.seed}")  # noqa: S311
+    releases = {**made.releases, SEARCH.name: _releases(dice, SEARCH.name, 0)}
+    initial = {**made.scenario.initial, SEARCH.name: releases[SEARCH.name][OLDER_RELEASES].version}
+    kept = {name: releases[name][: OLDER_RELEASES + 1] for name in WHOLE}
+    return Plan(kept, replace(made.scenario, initial=initial, deploys=()))
+
+
+def next_release(releases: Catalogue, service: str, fault: Fault | None) -> Release:
+    """Return the release that comes after the newest one of a service, with a fault or as good as that one."""
+    made = releases[service]
+    newest = made[-1]
+    major, minor, patch = (int(part) for part in newest.version.split("."))
+    change = CHANGES[service][len(made) % len(CHANGES[service])]
+    own_seconds = sum(OWN_SECONDS[service]) / 2
+    return Release(f"{major}.{minor}.{patch + 1}", change, newest.team, own_seconds, fault)
+
+
 def _fault(dice: random.Random) -> Fault:
     if dice.random() < 0.5:
         return Fault("errors", share=round(dice.uniform(0.35, 0.8), 2))
@@ -150,7 +151,7 @@ def _fault(dice: random.Random) -> Fault:
 def _releases(dice: random.Random, service: str, upcoming: int) -> tuple[Release, ...]:
     count = OLDER_RELEASES + 1 + upcoming
     changes = dice.sample(CHANGES[service], count)
-    team = SERVICES[service].team
+    team = WHOLE[service].team
     version = (dice.randint(1, 4), dice.randint(0, 18), dice.randint(0, 6))
     made = []
     for change in changes:
@@ -173,35 +174,5 @@ def _deploys(order: list[str], releases: Catalogue) -> tuple[Deploy, ...]:
 
 def write(made: Plan, folder: Path) -> None:
     """Write the catalogue and the scenario into a folder."""
-    releases = {service: [asdict(release) for release in made.releases[service]] for service in made.releases}
-    write_json(folder / RELEASES_FILE, {"seed": made.scenario.seed, "releases": releases})
+    write_releases(made.releases, made.scenario.seed, folder)
     write_json(folder / SCENARIO_FILE, asdict(made.scenario))
-
-
-def read_releases(folder: Path) -> Catalogue:
-    """Read the catalogue that `write` left in a folder."""
-    found = json.loads((folder / RELEASES_FILE).read_text())["releases"]
-    return {service: tuple(_release(item) for item in items) for service, items in found.items()}
-
-
-def _release(item: dict[str, Any]) -> Release:
-    fault = item.pop("fault")
-    return Release(**item, fault=Fault(**fault) if fault else None)
-
-
-def find(releases: Catalogue, service: str, version: str) -> Release:
-    """Return a release, or raise UnknownRelease with the names that exist."""
-    if service not in releases:
-        raise UnknownRelease(f"there is no service {service!r}; the services are {', '.join(releases)}")
-    for release in releases[service]:
-        if release.version == version:
-            return release
-    known = ", ".join(release.version for release in releases[service])
-    raise UnknownRelease(f"{service} has no version {version!r}; the versions are {known}")
-
-
-def write_json(path: Path, value: Any) -> None:
-    """Write JSON so that a reader sees the old file or the new one, never half of it."""
-    draft = path.with_name(f"{path.name}.{os.getpid()}.draft")
-    draft.write_text(json.dumps(value, indent=2) + "\n")
-    draft.replace(path)

@@ -13,45 +13,55 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from sysop.demo.company import child, scenario, wire
-from sysop.demo.company.child import Child, ChildFailed
-from sysop.demo.company.scenario import Plan, Release
-from sysop.demo.company.topology import GATEWAY, SERVICES
+from sysop.demo.company import account, exposition, releases, routing, topology, wire
+from sysop.demo.company.acquirer import Acquirer
+from sysop.demo.company.changes import Changes
+from sysop.demo.company.child import START_SECONDS, Child
+from sysop.demo.company.estate import Estate
+from sysop.demo.company.nursery import Lost, Nursery
+from sysop.demo.company.releases import Release, write_json
+from sysop.demo.company.scenario import Plan
+from sysop.demo.company.topology import GATEWAY
+from sysop.demo.company.workload import LOOK_SECONDS, Workload
 
 COMPANY_FILE = "company.json"
-HEALTH_SECONDS = 5.0
+TARGETS_FILE = "targets.json"
+HEADROOM = 2.2
+"""A replica of the whole company can do so many times what is asked of its service at rest."""
+
+JUDGE_SECONDS = 1.0
 
 log = logging.getLogger("supervisor")
 
 
 @dataclass(frozen=True)
 class Options:
-    """What the person who starts a company decides."""
+    """What the person who starts a company decides. `whole`: with search, the acquirer and limits, for drills."""
 
     folder: Path
     seed: int
     webhook: str | None = None
     token_file: Path | None = None
+    whole: bool = False
+    kubernetes_token_file: Path | None = None
 
 
-@dataclass(frozen=True)
-class Deployed:
-    """One finished deploy. `at` is on the monotonic clock."""
+class Onlooker(Protocol):
+    """Whoever shows the company to others."""
 
-    service: str
-    version: str
-    at: float
+    def look(self) -> None:
+        """Notice that something moved."""
+        ...
 
+    def deployed(self, service: str, version: str) -> None:
+        """Hear that a pipeline begins to deploy."""
+        ...
 
-@dataclass(frozen=True)
-class Live:
-    """What answers for one service now."""
-
-    release: Release
-    process: Child
-    since: float
+    async def show(self) -> None:
+        """Look again and again, until cancelled."""
+        ...
 
 
 class CompanyBroken(Exception):
@@ -62,191 +72,196 @@ class Company:
     """The running company."""
 
     def __init__(self, options: Options, plan: Plan, control: str) -> None:
-        self._options = options
-        self._control = control
-        self._sockets = {name: wire.open_socket() for name in SERVICES}
-        self._locks = {name: asyncio.Lock() for name in SERVICES}
-        self._live: dict[str, Live] = {}
-        self._helpers: dict[str, Child] = {}
-        self._children: set[Child] = set()
-        self._attending: set[asyncio.Task[None]] = set()
+        self.options = options
+        self.control = control
+        self.services = topology.WHOLE if options.whole else topology.SERVICES
+        self.releases = plan.releases
+        self.changes = Changes()
+        self.acquirer = Acquirer() if options.whole else None
+        self.kubernetes: str | None = None
+        self.onlooker: Onlooker | None = None
+        self._sockets = {name: wire.open_socket() for name in self.services}
+        self._nursery = Nursery(options.folder / "logs")
+        self._locks = {name: asyncio.Lock() for name in self.services}
         self._broken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._began = time.monotonic()
-        self._deploys: list[Deployed] = []
-        self.plan = plan
+        self._started, self._began = time.time(), time.monotonic()
+        self._going_on: set[asyncio.Future[None]] = set()
+        self.helpers: dict[str, Child] = {}
+        self.estates = {name: Estate(options.folder / "data" / name) for name in self.services}
+        self.workloads = {name: self._workload(name, plan.scenario.initial[name]) for name in self.services}
 
     async def run(self) -> None:
         """Start everything, write the company file, then go on until something breaks that cannot be mended."""
-        await asyncio.gather(*(self._start_first(*initial) for initial in self.plan.scenario.initial.items()))
-        await asyncio.gather(self._start_load(), self._start_watcher())
-        self._write()
-        log.info("the company is ready after %.1f s", time.monotonic() - self._began)
-        await self._broken
+        tending = [asyncio.create_task(workload.tend()) for workload in self.workloads.values()]
+        tending.append(asyncio.create_task(self._judge()))
+        if self.onlooker is not None:
+            tending.append(asyncio.create_task(self.onlooker.show()))
+        try:
+            await self._first_replicas()
+            self._write_targets()
+            await asyncio.gather(self._start_load(), self._start_watcher())
+            self._write()
+            log.info("the company is ready after %.1f s", time.monotonic() - self._began)
+            await asyncio.wait([self._broken, *tending], return_when=asyncio.FIRST_COMPLETED)
+            for ended in (self._broken, *tending):
+                if ended.done():
+                    ended.result()
+        finally:
+            for task in tending:
+                task.cancel()
+            await asyncio.gather(*tending, return_exceptions=True)
 
     async def stop(self) -> None:
         """Stop everything, the customers first, so that nobody sees the services go."""
-        (self._options.folder / COMPANY_FILE).unlink(missing_ok=True)
-        if load := self._helpers.get("load"):
+        (self.options.folder / COMPANY_FILE).unlink(missing_ok=True)
+        if load := self.helpers.get("load"):
             await load.stop()
-        await asyncio.gather(*(process.stop() for process in list(self._children)))
-        await asyncio.gather(*self._attending, return_exceptions=True)
+        for task in list(self._going_on):
+            task.cancel()
+        await asyncio.gather(*(workload.close() for workload in self.workloads.values()))
+        await self._nursery.stop()
+        if self.acquirer is not None:
+            self.acquirer.close()
         for listening in self._sockets.values():
             listening.close()
         log.info("the company has stopped")
 
-    async def deploy(self, service: str, version: str) -> list[str]:
+    async def deploy(self, service: str, version: str, by: str = "") -> list[str]:
         """Make a version of a service live; returns what happened, a line a step.
 
-        Raises UnknownRelease, or ChildFailed when the version does not come up: then the old one goes on serving.
+        Raises UnknownRelease, or RolloutHangs when the version does not come up: then the old one goes on serving.
         """
-        release = scenario.find(self.plan.releases, service, version)
+        release = releases.find(self.releases, service, version)
+        workload = self.workloads[service]
         async with self._locks[service]:
-            old = self._live[service]
-            if old.release.version == version:
+            if workload.complete and workload.template.release == release:
                 return [f"{service} {version} is live already; nothing to do"]
-            return await self._swap(service, release, old)
+            old, began = workload.template.release.version, time.monotonic()
+            self.changes.note("deploy", service, old, version, by)
+            if self.onlooker is not None:
+                self.onlooker.deployed(service, version)
+            told = f"replacing {service} {old} with {version}: {release.change} ({release.team})"
+            await workload.roll_out(release)
+        log.info("deployed %s %s, was %s", service, version, old)
+        return [told, f"new and old swapped in {time.monotonic() - began:.2f} s", f"{service} {version} is live"]
 
     def status(self) -> dict[str, Any]:
-        """Return how the customers fare, what is live, and how long ago each deploy was."""
-        now = time.monotonic()
+        """Return how the customers fare, what is live, and what was changed."""
         return {
-            **self._helpers["load"].heard["load"],
-            "uptime_seconds": round(now - self._began, 3),
-            "services": {
-                name: {
-                    "version": live.release.version,
-                    "pid": live.process.process.pid,
-                    "seconds_since_deploy": round(now - live.since, 3),
-                }
-                for name, live in self._live.items()
-            },
-            "deploys": [
-                {"service": done.service, "version": done.version, "seconds_ago": round(now - done.at, 3)}
-                for done in self._deploys
-            ],
+            **self.helpers["load"].heard["load"],
+            "uptime_seconds": round(time.monotonic() - self._began, 3),
+            "services": {name: self._account_of(name) for name in self.services},
+            "deploys": self.changes.deploys(),
+            "changes": self.changes.told(),
         }
+
+    def metrics(self) -> str:
+        """Return what the supervisor knows, for Prometheus."""
+        return exposition.text(self.workloads, self.estates)
 
     @property
     def ready(self) -> bool:
         """Say whether all of the company is up."""
-        return len(self._helpers) == 2
+        return len(self.helpers) == 2
 
-    async def _start_first(self, service: str, version: str) -> None:
-        release = scenario.find(self.plan.releases, service, version)
-        process = await self._start_release(service, release)
-        self._live[service] = Live(release, process, time.monotonic())
+    def background(self, task: asyncio.Future[None]) -> None:
+        """Keep something going on until it ends or the company stops."""
+        self._going_on.add(task)
+        task.add_done_callback(self._going_on.discard)
 
-    async def _swap(self, service: str, release: Release, old: Live) -> list[str]:
-        began = time.monotonic()
-        lines = [f"replacing {service} {old.release.version} with {release.version}: {release.change} ({release.team})"]
-        process = await self._start_release(service, release)
-        switched = time.monotonic()
-        self._live[service] = Live(release, process, switched)
-        self._deploys.append(Deployed(service, release.version, switched))
-        self._write()
-        lines.append(f"process {process.process.pid} healthy and serving after {switched - began:.2f} s")
-        await old.process.stop("drain")
-        lines.append(f"process {old.process.process.pid} drained and stopped in {time.monotonic() - switched:.2f} s")
-        lines.append(f"{service} {release.version} is live")
-        log.info("deployed %s %s, was %s", service, release.version, old.release.version)
-        return lines
+    def url(self, service: str) -> str:
+        """Return the address of a service."""
+        return wire.address(self._sockets[service])
 
-    async def _start_release(self, service: str, release: Release) -> Child:
-        """Start a process of a service and let it share the traffic once it is healthy."""
-        descriptor = self._sockets[service].fileno()
-        arguments = ["--folder", str(self._options.folder), "--name", service, "--version", release.version]
-        arguments += ["--socket", str(descriptor)]
-        if calls := SERVICES[service].calls:
-            arguments += ["--calls", wire.address(self._sockets[calls]) + SERVICES[calls].path]
-        process = await self._start(service, "service", arguments, [descriptor])
+    def _account_of(self, name: str) -> dict[str, Any]:
+        deployed = self.changes.last("deploy", name)
+        return account.of_service(self.workloads[name], self.estates[name], deployed.at if deployed else self._started)
+
+    def _workload(self, name: str, version: str) -> Workload:
+        release = releases.find(self.releases, name, version)
+
+        async def spawn(replica: str, release: Release, lost: Lost) -> Child:
+            # The log of the small company's only replica is named after the service, as its people expect.
+            process = replica if self.options.whole else name
+            return await self._nursery.start(
+                process, "service", self._arguments(name, release.version), lost, [self._sockets[name].fileno()]
+            )
+
+        return Workload(name, release, spawn, self._moved)
+
+    def _arguments(self, name: str, version: str) -> Sequence[str]:
+        urls = {called: self.url(called) + service.path for called, service in self.services.items()}
+        if self.acquirer is not None:
+            urls[topology.ACQUIRER] = self.acquirer.url
+        arguments = ["--folder", str(self.options.folder), "--name", name, "--version", version]
+        arguments += ["--socket", str(self._sockets[name].fileno())]
+        arguments += routing.arguments(self.services[name], urls)
+        return [*arguments, f"--per-second={self.services[name].asked * HEADROOM}"] if self.options.whole else arguments
+
+    async def _judge(self) -> None:
+        while True:
+            for workload in self.workloads.values():
+                workload.fares()
+            await asyncio.sleep(JUDGE_SECONDS)
+
+    async def _first_replicas(self) -> None:
         try:
-            await self._check(process)
-            process.tell("serve")
-            await process.expect("serving")
-        except ChildFailed:
-            await process.stop()
-            raise
-        return process
-
-    async def _check(self, process: Child) -> None:
-        private = await process.expect("listening")
-        try:
-            healthy = (await wire.fetch(f"{private}/healthz", timeout=HEALTH_SECONDS)).ok
-        except OSError:
-            healthy = False
-        if not healthy:
-            raise ChildFailed(f"{process.name} is not healthy; see {process.log}")
+            async with asyncio.timeout(START_SECONDS):
+                while not all(workload.ready for workload in self.workloads.values()):
+                    await asyncio.sleep(LOOK_SECONDS)
+        except TimeoutError as late:
+            missing = ", ".join(name for name, workload in self.workloads.items() if not workload.ready)
+            logs = self.options.folder / "logs"
+            raise CompanyBroken(f"{missing} did not come up within {START_SECONDS:.0f} s; see {logs}") from late
 
     async def _start_load(self) -> None:
-        url = wire.address(self._sockets[GATEWAY.name]) + GATEWAY.path
-        load = await self._start("load", "load", ["--url", url])
-        await load.expect("load")
-        self._helpers["load"] = load
+        await self._start_helper("load", routing.streams(self.url(GATEWAY.name), whole=self.options.whole), "load")
 
     async def _start_watcher(self) -> None:
-        arguments = [f"--target={wire.address(listening)}" for listening in self._sockets.values()]
-        if self._options.webhook:
-            arguments.append(f"--webhook={self._options.webhook}")
-        if self._options.token_file:
-            arguments.append(f"--token-file={self._options.token_file}")
-        watcher = await self._start("watcher", "watcher", arguments)
-        await watcher.expect("watching")
-        self._helpers["watcher"] = watcher
+        arguments = [f"--targets={self.options.folder / TARGETS_FILE}"]
+        if self.options.webhook:
+            arguments.append(f"--webhook={self.options.webhook}")
+        if self.options.token_file:
+            arguments.append(f"--token-file={self.options.token_file}")
+        await self._start_helper("watcher", arguments, "watching")
 
-    async def _start(self, name: str, module: str, arguments: Sequence[str], pass_fds: Sequence[int] = ()) -> Child:
-        path = self._options.folder / "logs" / f"{name}.log"
-        process = await child.start(name, module, arguments, path, pass_fds)
-        self._children.add(process)
-        task = asyncio.create_task(self._attend(process))
-        self._attending.add(task)
-        task.add_done_callback(self._attending.discard)
-        return process
+    async def _start_helper(self, name: str, arguments: Sequence[str], fact: str) -> None:
+        helper = await self._nursery.start(name, name, arguments, self._helper_lost)
+        await helper.expect(fact)
+        self.helpers[name] = helper
 
-    async def _attend(self, process: Child) -> None:
-        """Listen to a process until it ends; when nobody asked it to, start a service again or give up."""
-        code = await process.listen()
-        self._children.discard(process)
-        if process.leaving:
-            return
-        log.error("%s (process %d) ended with code %d", process.name, process.process.pid, code)
-        try:
-            await self._replace(process)
-        except (ChildFailed, OSError) as problem:
-            self._break(str(problem))
-
-    async def _replace(self, lost: Child) -> None:
-        if lost.name not in SERVICES:
-            if lost.name in self._helpers:
-                self._break(f"{lost.name} ended by itself; see {lost.log}")
-            return
-        async with self._locks[lost.name]:
-            live = self._live.get(lost.name)
-            if live is not None and live.process is lost:
-                process = await self._start_release(lost.name, live.release)
-                self._live[lost.name] = Live(live.release, process, live.since)
-                self._write()
-
-    def _break(self, reason: str) -> None:
+    def _helper_lost(self, helper: Child) -> None:
         if not self._broken.done():
-            self._broken.set_exception(CompanyBroken(reason))
+            self._broken.set_exception(CompanyBroken(f"{helper.name} ended by itself; see {helper.log}"))
+
+    def _moved(self) -> None:
+        self._write_targets()
+        if self.onlooker is not None:
+            self.onlooker.look()
+        if self.ready:
+            self._write()
+
+    def _write_targets(self) -> None:
+        """Tell the watcher, and any Prometheus, what to scrape."""
+        found = [self.control, *(one.address for load in self.workloads.values() for one in load.replicas)]
+        targets = [address.removeprefix("http://") for address in found if address is not None]
+        write_json(self.options.folder / TARGETS_FILE, [{"targets": targets, "labels": {"job": "company"}}])
 
     def _write(self) -> None:
         services = {
-            name: {
-                "url": wire.address(self._sockets[name]),
-                "pid": live.process.process.pid,
-                "version": live.release.version,
-            }
-            for name, live in self._live.items()
+            name: {"url": self.url(name), "pid": account.pid(workload), "version": workload.live.version}
+            for name, workload in self.workloads.items()
         }
-        watcher = self._helpers["watcher"]
+        watcher = self.helpers["watcher"]
         description = {
-            "seed": self._options.seed,
+            "seed": self.options.seed,
             "pid": os.getpid(),
-            "control": self._control,
+            "control": self.control,
+            "kubernetes": self.kubernetes,
             "watcher": {"url": watcher.heard["listening"], "pid": watcher.process.pid},
-            "load": {"pid": self._helpers["load"].process.pid},
+            "load": {"pid": self.helpers["load"].process.pid},
             "services": services,
-            "logs": str(self._options.folder / "logs"),
+            "logs": str(self.options.folder / "logs"),
+            "targets": str(self.options.folder / TARGETS_FILE),
         }
-        scenario.write_json(self._options.folder / COMPANY_FILE, description)
+        write_json(self.options.folder / COMPANY_FILE, description)

@@ -9,7 +9,16 @@ from collections.abc import Sequence
 from sysop.incidents.correlation.corrections import Corrections
 from sysop.incidents.correlation.fold import Fold
 from sysop.incidents.correlation.knobs import Knobs
-from sysop.incidents.correlation.model import Correction, Grounds, Learnt, Occurrence, Origin, Placement, Symptom
+from sysop.incidents.correlation.model import (
+    Changed,
+    Correction,
+    Grounds,
+    Learnt,
+    Occurrence,
+    Origin,
+    Placement,
+    Symptom,
+)
 from sysop.incidents.correlation.origins import origins_of
 from sysop.incidents.correlation.reasons import Teller
 from sysop.incidents.correlation.registry import Registry
@@ -163,10 +172,13 @@ class Correlator:
         found = self._fold.grouping.groups.get(group)
         return tuple(member.key for member in found.members) if found else ()
 
-    def origins(self, group: str) -> tuple[Origin, ...]:
-        """Return where to look first, ranked, with reasons; empty where nothing stands out."""
+    def origins(self, group: str, changes: Sequence[Changed] = ()) -> tuple[Origin, ...]:
+        """Return where to look first, ranked, with reasons; empty where nothing stands out.
+
+        What was changed shortly before raises the service it was changed on. Changes do not group alerts.
+        """
         found = self._fold.grouping.groups.get(group)
-        return origins_of(found, self._topology) if found else ()
+        return origins_of(found, self._topology, changes) if found else ()
 
     def symptom(self, key: str) -> Symptom:
         """Return the alert's name and its service, as a `Correction` names them. Raises KeyError for an unknown key."""

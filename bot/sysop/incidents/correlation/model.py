@@ -62,6 +62,18 @@ class Grounds:
     parts: tuple[Reason, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """A service was changed: from when to when, in seconds, and what was done in words, without the time."""
+
+    service: str
+    began_at: float
+    at: float
+    words: str
+    environment: str = ""
+    by: str = ""
+
+
 class Witness(Protocol):
     """Whoever can still say why an occurrence is where it is."""
 

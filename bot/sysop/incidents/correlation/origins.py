@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from sysop.incidents.correlation.model import Origin, Reason
+from sysop.incidents.correlation.model import Changed, Origin, Reason
 from sysop.incidents.correlation.severity import UNSAID
 from sysop.incidents.correlation.state import Group, Member
 from sysop.incidents.correlation.topology import Topology
 
 SOON_S = 60.0  # an effect is rarely seen a minute before its cause
 EARLY, CALLED, CALLS, LOUD, CHANGED = 1.5, 1.5, -1.0, 0.4, 1.0  # logarithms of odds, in steps a person would give
+JUST_CHANGED = 2.5  # more than being first or being called: most incidents follow a change
+BEFORE_S = 1800.0  # so long before the first alert of a service a change of it counts
+FADES_S = 900.0
 STANDS_OUT = 1.25  # the first must be this much likelier than the second, else the origin is undetermined
 MOST = 3
 
@@ -43,13 +46,17 @@ class _Whole:
         return cls(names, frozenset(one.change for one in suspects), Counter(machines))
 
 
-def origins_of(group: Group, topology: Topology) -> tuple[Origin, ...]:
+def origins_of(group: Group, topology: Topology, changes: Sequence[Changed] = ()) -> tuple[Origin, ...]:
     """Return the probable origins of a group, likeliest first; empty where nothing stands out."""
     suspects = _suspects(group)
     if not suspects:
         return ()
     onset, whole = group.members[0].t, _Whole.of(suspects, topology)
-    judged = [(suspect, _reasons(suspect, whole, onset, topology)) for suspect in suspects]
+    by_service = _by_service(changes)
+    judged = [
+        (suspect, [*_reasons(suspect, whole, onset, topology), *_changes_before(suspect, by_service)])
+        for suspect in suspects
+    ]
     total = math.fsum(_odds(reasons) for _, reasons in judged)
     found = [Origin(s.first.key, s.name, _odds(reasons) / total, tuple(reasons)) for s, reasons in judged]
     found.sort(key=lambda origin: (-origin.weight, origin.key))
@@ -88,6 +95,41 @@ def _reasons(suspect: _Suspect, whole: _Whole, onset: float, topology: Topology)
     if suspect.change and len(whole.changes) > 1:
         reasons.append(Reason("change", f"it carries the change {suspect.change}", CHANGED, key))
     return reasons
+
+
+def _by_service(changes: Sequence[Changed]) -> dict[str, list[Changed]]:
+    found: dict[str, list[Changed]] = {}
+    for one in changes:
+        found.setdefault(one.service, []).append(one)
+    return found
+
+
+def _changes_before(suspect: _Suspect, by_service: dict[str, list[Changed]]) -> list[Reason]:
+    """Return the newest change of the service, where it came shortly before its first alert or was under way then."""
+    entity, first = suspect.first.place.entity, suspect.first.t
+    if entity.about_machine:
+        return []
+    fits = [
+        (min(one.at, first), one.words, one)
+        for one in by_service.get(suspect.name.rsplit("/", 1)[-1], ())
+        if one.began_at <= first <= one.at + BEFORE_S and not _elsewhere(one.environment, entity.environment)
+    ]
+    if not fits:
+        return []
+    at, _, newest = max(fits, key=lambda fit: fit[:2])
+    by = f" by {newest.by}" if newest.by else ""
+    words = f"{newest.words}{by} {_length(first - at)} before"
+    if newest.at > first:
+        words = f"{newest.words}{by}, begun {_length(first - newest.began_at)} before"
+    return [Reason("change", words, JUST_CHANGED * math.exp(-(first - at) / FADES_S), suspect.first.key)]
+
+
+def _elsewhere(one: str, other: str | None) -> bool:
+    return bool(one and other) and one.casefold() != (other or "").casefold()
+
+
+def _length(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
 
 
 def _early(suspect: _Suspect, onset: float) -> Reason:

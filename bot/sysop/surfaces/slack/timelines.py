@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection
 
+from sysop.incidents import changed
 from sysop.incidents.moves import is_triage
 from sysop.model import ApprovalState, EffectState, Incident, Risk, Run
 from sysop.store import audit, conversations, effects, incidents, outbox, runs
@@ -61,7 +62,16 @@ def incident_view(conn: Connection, incident: Incident, look: Look) -> View:
         busy=current is not None and not current.over,
         changes=audit.count(conn, incidents.chain(incident.id)),
         part_of=_part_of(conn, incident, look),
+        changed=_changed(conn, incident, look),
     )
+
+
+def _changed(conn: Connection, incident: Incident, look: Look) -> tuple[str, ...]:
+    """Return what was changed shortly before an incident; one that is part of another leaves that to it."""
+    if incident.merged_into is not None:
+        return ()
+    begin = changed.begin_of(incident)
+    return tuple(changed.sentence(one, begin) for one in changed.before(conn, incident, look.inventory))
 
 
 def _part_of(conn: Connection, incident: Incident, look: Look) -> Part | None:

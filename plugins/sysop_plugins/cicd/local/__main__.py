@@ -13,8 +13,9 @@ from pydantic import ValidationError
 
 from sysop.api import CallError
 from sysop_plugins.cicd.local.provider import LocalProvider
+from sysop_plugins.cicd.local.settings import LocalSettings
 from sysop_plugins.cicd.provider import Build
-from sysop_plugins.cicd.settings import LocalSettings, Settings
+from sysop_plugins.cicd.settings import Settings
 
 _FOLLOW = 0.1
 

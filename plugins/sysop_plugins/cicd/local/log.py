@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import re
 from pathlib import Path
 
+from sysop_plugins.remote.plain import plain
+
 LOG_BYTES = 64 * 1024
-_TERMINAL = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f]")
 
 
 def tail(log: Path, lines: int) -> str:
@@ -20,6 +20,6 @@ def tail(log: Path, lines: int) -> str:
     except FileNotFoundError:
         return ""
     kept = raw if size <= LOG_BYTES else raw.partition(b"\n")[2] or raw  # not half a line
-    text = _TERMINAL.sub("", kept.decode("utf-8", "replace").replace("\r\n", "\n"))
+    text = plain(kept.decode("utf-8", "replace"))
     last = "\n".join(text.rstrip("\n").split("\n")[-lines:])
     return last.encode()[-LOG_BYTES:].decode("utf-8", "ignore")  # a replaced byte takes three

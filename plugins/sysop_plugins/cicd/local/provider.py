@@ -7,7 +7,7 @@ import fcntl
 import os
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -25,9 +25,10 @@ from sysop_plugins.cicd.local.records import (
     make_root,
     read,
 )
+from sysop_plugins.cicd.local.settings import PLACEHOLDER, PipelineSettings
 from sysop_plugins.cicd.local.spawning import abandon, environment, spawn
-from sysop_plugins.cicd.provider import Build, Deploy, Found, Live, Pipeline, Rollout
-from sysop_plugins.cicd.settings import PLACEHOLDER, PipelineSettings, Settings
+from sysop_plugins.cicd.provider import Build, Comparison, Deploy, Found, Live, Pipeline, Rollout
+from sysop_plugins.cicd.settings import Settings
 
 _VALUE = re.compile(r"[A-Za-z0-9._:/@+][A-Za-z0-9._:/@+-]{0,199}")  # no leading dash: it would be an option
 _STALE = 60_000  # a claim not started for so long was left behind by a process that died
@@ -85,9 +86,10 @@ class LocalProvider:
         found = [record.build for record in records if pipeline in (None, record.spec.pipeline)]
         return tuple(sorted(found, key=lambda one: (one.created_at, one.id), reverse=True))
 
-    async def unfinished(self) -> tuple[Build, ...]:
-        """Return the builds queued or running, oldest first."""
-        return tuple(r.build for r in await asyncio.to_thread(self._unfinished))
+    async def unfinished(self, service: str) -> tuple[Build, ...]:
+        """Return the builds queued or running on a service, oldest first."""
+        builds = [record.build for record in await asyncio.to_thread(self._unfinished)]
+        return tuple(build for build in builds if build.parameters.get("service") == service)
 
     async def recent_deploys(self, service: str | None, minutes: int) -> tuple[Deploy, ...]:
         """Return the deploys of the last minutes in any state, newest first."""
@@ -107,8 +109,24 @@ class LocalProvider:
             service=service, version=last.version, since=last.at, build=last.build, by=last.by, change=last.change
         )
 
-    async def find(self, key: str) -> Found:
+    async def compare(self, service: str, one: str, other: str) -> Comparison:
+        """Return what the records say of the deploys from one version to the other; there is no code to compare."""
+        history = await self.history(service)
+        known = [deploy.version for deploy in history]
+        for name, version in (("one", one), ("other", other)):
+            if version not in known:
+                raise ActionFailed(f"{name}: {service} {version} was never deployed; there were: {_named(known)}")
+        first, last = sorted((_last(known, one), _last(known, other)))
+        between = history[first + 1 : last + 1]
+        told = tuple(f"{deploy.version}: {deploy.change or 'nothing was noted'}" for deploy in between)
+        return Comparison(service=service, one=one, other=other, changes=told)
+
+    async def find(self, key: str, pipeline: str) -> Found:
         """Tell whether the key started a build, for after a crash. Not done stays not done unless asked again."""
+        return await asyncio.to_thread(self._find, key)
+
+    async def find_again(self, key: str, build: str) -> Found:
+        """Tell whether the key ran a build again, for after a crash."""
         return await asyncio.to_thread(self._find, key)
 
     def _start(self, key: str, name: str, parameters: Mapping[str, str], by: str, change: str) -> Record:
@@ -248,6 +266,14 @@ class LocalProvider:
             build=record.build,
             rollout=record.rollout() if record.deploys else None,
         )
+
+
+def _named(versions: Sequence[str]) -> str:
+    return ", ".join(dict.fromkeys(reversed(versions))) or "none"
+
+
+def _last(versions: Sequence[str], wanted: str) -> int:
+    return max(number for number, version in enumerate(versions) if version == wanted)
 
 
 def _check_values(name: str, pipeline: PipelineSettings, parameters: Mapping[str, str]) -> None:

@@ -9,7 +9,7 @@ from typing import Final
 from sysop.model import Incident, IncidentState
 from sysop.surfaces.slack.blocks import parts
 from sysop.surfaces.slack.blocks.names import Names
-from sysop.surfaces.slack.blocks.origins import origins
+from sysop.surfaces.slack.blocks.origins import changed_before, origins
 from sysop.surfaces.slack.blocks.regroup import parted
 from sysop.surfaces.slack.blocks.shown import Block, Shown, shown
 from sysop.surfaces.slack.links import Links
@@ -75,7 +75,10 @@ class Findings:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """An incident with what its card says beside it. `busy` means: a run looks into it right now."""
+    """An incident with what its card says beside it.
+
+    `busy` means: a run looks into it right now. `changed` are lines on what was changed shortly before it.
+    """
 
     incident: Incident
     owner: str = ""
@@ -85,6 +88,7 @@ class View:
     busy: bool = False
     changes: int = 0
     part_of: Part | None = None
+    changed: Sequence[str] = ()
 
 
 def card(view: View, names: Names, links: Links) -> Shown:
@@ -98,6 +102,7 @@ def card(view: View, names: Names, links: Links) -> Shown:
         parts.fields(_facts(view, names, links)),
         _part_of(view),
         origins(i, links),
+        changed_before(view.changed, links),
         rich(section(styled(_alerts_title(i), "bold")), bullets(_alerts(i, links)))
         if i.alerts
         else _by_hand(view, names),

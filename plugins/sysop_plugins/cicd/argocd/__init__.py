@@ -1,0 +1,1 @@
+"""Argo CD: applications are synced to a version, and rolled back."""

@@ -1,0 +1,1 @@
+"""Buildbot as a provider."""

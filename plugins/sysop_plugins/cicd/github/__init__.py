@@ -1,0 +1,1 @@
+"""GitHub: workflows of GitHub Actions as pipelines, and deployments."""

@@ -1,0 +1,1 @@
+"""GitLab: pipelines of GitLab CI, and deployments to its environments."""

@@ -1,0 +1,1 @@
+"""Jenkins: jobs with parameters are pipelines."""
