@@ -113,7 +113,7 @@ def test_a_bad_release_is_found_and_nothing_sysop_can_see_tells_of_the_drill(tmp
     assert [file for file in kept if SECRET.encode() in file.read_bytes()] == []
     assert processes(tmp_path / "state") == []
     if builds is None:
-        missing("Buildbot is not installed: `make buildbot`, or name its environment in SYSOP_TEST_BUILDBOT")
+        missing("Buildbot is not installed: `make test` installs it, or name its environment in SYSOP_TEST_BUILDBOT")
     settings = Path(row["folder"], "sysop.yaml").read_text()
     assert "buildbot:" in settings
     assert "sysop.demo.company.deploy" not in settings, "the local runner cannot deploy in this drill"

@@ -32,7 +32,7 @@ def environment() -> Path:
     """Return where Buildbot is installed."""
     found = Path(os.environ.get("SYSOP_TEST_BUILDBOT") or ROOT / ".venv-buildbot")
     if not (found / "bin" / "buildbot").exists():
-        missing("Buildbot is not installed: `make buildbot`, or name its environment in SYSOP_TEST_BUILDBOT")
+        missing("Buildbot is not installed: `make test` installs it, or name its environment in SYSOP_TEST_BUILDBOT")
     return found
 
 

@@ -15,6 +15,7 @@ import pytest
 
 from sysop.testing.argocd import Argo, Outcome
 from sysop.testing.argocd.server import PROJECT, TOKEN
+from sysop.testing.wire import Refused
 
 SOURCE = {"repoURL": str, "path": str, "targetRevision": str, "chart": str, "helm": {}, "kustomize": {}, "ref": str}
 INITIATOR = {"username": str, "automated": bool}
@@ -144,8 +145,8 @@ class Watched(Argo):
             self._look(json.loads(raw), sent, f"{method} {last} sent")
         try:
             reply = super().answer(method, path, query, headers, raw)
-        except Exception as refused:
-            self._look(refused.reply.body, ERROR, f"{method} refused")  # type: ignore[attr-defined]
+        except Refused as no:
+            self._look(no.reply.body, ERROR, f"{method} refused")
             raise
         shape: Any = APPLICATION
         if last == "metadata":

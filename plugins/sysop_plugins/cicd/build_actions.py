@@ -13,7 +13,8 @@ from sysop.api import Context, InvalidCall, Preview, Reconciled, Risk, Verify, a
 from sysop_plugins.cicd import figures
 from sysop_plugins.cicd.connect import provider_of
 from sysop_plugins.cicd.previews import felt_by, pipeline_now
-from sysop_plugins.cicd.provider import Build, BuildState, Pipeline, Provider
+from sysop_plugins.cicd.provider import Build, BuildState, Pipeline
+from sysop_plugins.cicd.providers import Providers
 from sysop_plugins.cicd.settings import Settings
 from sysop_plugins.cicd.shared import NINETY_DAYS, Data, asked_by, reconciled
 from sysop_plugins.cicd.verify import LONGEST_CHECK, build_ended_well, build_stopped
@@ -149,7 +150,7 @@ async def _rerun_state(ctx: Context, args: Any) -> dict[str, Any]:
     return {"build": args.build, "state": (await provider_of(ctx).status(args.build)).state}
 
 
-async def _fit_to_rerun(provider: Provider, id: str) -> Build:
+async def _fit_to_rerun(provider: Providers, id: str) -> Build:
     build = await provider.status(id)
     await _pipeline(provider, build.pipeline)
     return build
@@ -208,7 +209,7 @@ def _where(ctx: Context, pipeline: str) -> str:
     return f"where: {found.provider if found else 'a pipeline that is not declared any more'}"
 
 
-async def _pipeline(provider: Provider, name: str) -> Pipeline:
+async def _pipeline(provider: Providers, name: str) -> Pipeline:
     found = {p.name: p for p in await provider.list_pipelines()}
     if name not in found:
         raise InvalidCall(f"pipeline: there is no pipeline {name!r}; there are: {', '.join(found) or 'none'}")

@@ -130,10 +130,6 @@ class Provider(Protocol):
     nothing was started.
     """
 
-    async def list_pipelines(self) -> tuple[Pipeline, ...]:
-        """Return every pipeline, by name."""
-        ...
-
     async def trigger(
         self, key: str, pipeline: str, parameters: Mapping[str, str], *, by: str, change: str = ""
     ) -> Build:

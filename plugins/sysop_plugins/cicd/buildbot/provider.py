@@ -13,7 +13,7 @@ from sysop_plugins.cicd.buildbot.reading import build_of, change_of, key_of, rea
 from sysop_plugins.cicd.buildbot.replies import RequestReply
 from sysop_plugins.cicd.buildbot.settings import REASON, BuildbotPipeline, BuildbotSettings
 from sysop_plugins.cicd.given import fit
-from sysop_plugins.cicd.provider import Build, Comparison, Deploy, Found, Live, Pipeline, Rollout
+from sysop_plugins.cicd.provider import Build, Comparison, Deploy, Found, Live, Rollout
 from sysop_plugins.cicd.record import Record
 from sysop_plugins.cicd.settings import Settings
 
@@ -27,13 +27,6 @@ class BuildbotProvider:
         self._settings = settings
         self._pipelines = settings.pipelines
         self._api = Api(ctx, settings)
-
-    async def list_pipelines(self) -> tuple[Pipeline, ...]:
-        """Return every pipeline, by name."""
-        return tuple(
-            Pipeline(name=name, description=one.description, parameters=one.parameters, deploys=one.deploys)
-            for name, one in sorted(self._pipelines.items())
-        )
 
     async def trigger(
         self, key: str, pipeline: str, parameters: Mapping[str, str], *, by: str, change: str = ""

@@ -16,7 +16,7 @@ from sysop_plugins.cicd.github.reading import build_of, comparison_of
 from sysop_plugins.cicd.github.replies import RunReply
 from sysop_plugins.cicd.github.settings import GitHubPipeline, GitHubSettings
 from sysop_plugins.cicd.given import fit
-from sysop_plugins.cicd.provider import Build, Comparison, Deploy, Found, Live, Pipeline, Rollout
+from sysop_plugins.cicd.provider import Build, Comparison, Deploy, Found, Live, Rollout
 from sysop_plugins.cicd.record import Record
 from sysop_plugins.cicd.settings import Settings
 from sysop_plugins.remote.wire import Unclear
@@ -37,13 +37,6 @@ class GitHubProvider:
         self._api = Api(ctx, settings)
         self._second_look = second_look
         self._deploying = Deploying(self._api, whole, settings, ctx.now)
-
-    async def list_pipelines(self) -> tuple[Pipeline, ...]:
-        """Return every pipeline, by name."""
-        return tuple(
-            Pipeline(name=name, description=one.description, parameters=one.parameters, deploys=one.deploys)
-            for name, one in sorted(self._settings.pipelines.items())
-        )
 
     async def trigger(
         self, key: str, pipeline: str, parameters: Mapping[str, str], *, by: str, change: str = ""

@@ -24,7 +24,7 @@ from sysop_plugins.cicd.gitlab.replies import Job, PipelineReply
 from sysop_plugins.cicd.gitlab.settings import GitLabPipeline, GitLabSettings
 from sysop_plugins.cicd.given import fit
 from sysop_plugins.cicd.local.log import LOG_BYTES
-from sysop_plugins.cicd.provider import Build, Comparison, Deploy, Found, Live, Pipeline, Rollout
+from sysop_plugins.cicd.provider import Build, Comparison, Deploy, Found, Live, Rollout
 from sysop_plugins.cicd.record import Record
 from sysop_plugins.cicd.settings import Settings
 
@@ -41,13 +41,6 @@ class GitLabProvider:
         self._whole = whole
         self._pipelines = settings.pipelines
         self._api = Api(ctx, settings)
-
-    async def list_pipelines(self) -> tuple[Pipeline, ...]:
-        """Return every pipeline, by name."""
-        return tuple(
-            Pipeline(name=name, description=one.description, parameters=one.parameters, deploys=one.deploys)
-            for name, one in sorted(self._pipelines.items())
-        )
 
     async def trigger(
         self, key: str, pipeline: str, parameters: Mapping[str, str], *, by: str, change: str = ""

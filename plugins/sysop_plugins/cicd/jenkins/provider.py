@@ -14,7 +14,7 @@ from sysop_plugins.cicd.jenkins.reading import build_of, given, waiting_of
 from sysop_plugins.cicd.jenkins.replies import BuildReply
 from sysop_plugins.cicd.jenkins.settings import JenkinsSettings
 from sysop_plugins.cicd.local.log import LOG_BYTES
-from sysop_plugins.cicd.provider import Build, Commit, Comparison, Deploy, Found, Live, Pipeline, Rollout
+from sysop_plugins.cicd.provider import Build, Commit, Comparison, Deploy, Found, Live, Rollout
 from sysop_plugins.cicd.record import Record
 from sysop_plugins.cicd.settings import Settings
 
@@ -27,13 +27,6 @@ class JenkinsProvider:
         self._whole = whole
         self._pipelines = settings.pipelines
         self._api = Api(ctx, settings)
-
-    async def list_pipelines(self) -> tuple[Pipeline, ...]:
-        """Return every pipeline, by name."""
-        return tuple(
-            Pipeline(name=name, description=one.description, parameters=one.parameters, deploys=one.deploys)
-            for name, one in sorted(self._pipelines.items())
-        )
 
     async def trigger(
         self, key: str, pipeline: str, parameters: Mapping[str, str], *, by: str, change: str = ""

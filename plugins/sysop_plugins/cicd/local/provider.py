@@ -27,7 +27,7 @@ from sysop_plugins.cicd.local.records import (
 )
 from sysop_plugins.cicd.local.settings import PLACEHOLDER, PipelineSettings
 from sysop_plugins.cicd.local.spawning import abandon, environment, spawn
-from sysop_plugins.cicd.provider import Build, Comparison, Deploy, Found, Live, Pipeline, Rollout
+from sysop_plugins.cicd.provider import Build, Comparison, Deploy, Found, Live, Rollout
 from sysop_plugins.cicd.settings import Settings
 
 _VALUE = re.compile(r"[A-Za-z0-9._:/@+][A-Za-z0-9._:/@+-]{0,199}")  # no leading dash: it would be an option
@@ -42,13 +42,6 @@ class LocalProvider:
         self._root = root.absolute()
         self._settings = settings
         self._pipelines = settings.local.pipelines
-
-    async def list_pipelines(self) -> tuple[Pipeline, ...]:
-        """Return every pipeline, by name."""
-        return tuple(
-            Pipeline(name=name, description=p.description, parameters=p.parameters, deploys=p.deploys)
-            for name, p in sorted(self._pipelines.items())
-        )
 
     async def trigger(
         self, key: str, pipeline: str, parameters: Mapping[str, str], *, by: str, change: str = ""
