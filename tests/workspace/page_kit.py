@@ -93,15 +93,16 @@ class Stage:
         await expect(page.locator("#app")).not_to_have_attribute("aria-busy", "true")
         return Screen(page, self.complaints)
 
-    async def page(self, **context: Any) -> Page:
-        """Open an empty page whose complaints are kept."""
+    async def page(self, *, listen: bool = True, **context: Any) -> Page:
+        """Open an empty page whose complaints are kept, except where the test is about a refusal (``listen=False``)."""
         made = await self._browser.new_context(**{"viewport": LAPTOP, **context})
         self._contexts.append(made)
         page = await made.new_page()
         page.set_default_timeout(20_000)
-        page.on("console", self._console)
-        page.on("pageerror", lambda error: self.complaints.append(f"error: {error}"))
-        page.on("request", self._request)
+        if listen:
+            page.on("console", self._console)
+            page.on("pageerror", lambda error: self.complaints.append(f"error: {error}"))
+            page.on("request", self._request)
         return page
 
     def _console(self, message: ConsoleMessage) -> None:

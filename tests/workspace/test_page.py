@@ -33,12 +33,11 @@ async def test_it_says_that_it_is_no_slack_and_hides_its_token(stage: Stage) -> 
 
 
 async def test_without_the_token_there_is_no_page(stage: Stage) -> None:
-    page = await stage.page()
+    page = await stage.page(listen=False)  # the browser tells of the 401, and of the icon it looks for, when it likes
     answer = await page.goto(stage.workspace.url)
     assert answer is not None
     assert answer.status == 401
     assert await page.locator("#app").count() == 0
-    stage.complaints.clear()  # the browser looks for an icon beside the refusal
 
 
 async def test_what_one_writes_the_other_reads_at_once(stage: Stage) -> None:
