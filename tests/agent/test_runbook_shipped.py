@@ -133,6 +133,48 @@ async def test_an_alert_without_trouble_is_looked_at_for_a_while_and_nothing_is_
     assert desk.time - START >= 20_000
 
 
+class TwoTroubles:
+    """Search and checkout have a bad release each, and gateway calls both; a rollback cures each by itself."""
+
+    def __init__(self) -> None:
+        self.sick = {"search", "checkout"}
+        self.rolled_back: list[str] = []
+
+    async def __call__(self, action: str, args: Mapping[str, Any], at: int):
+        if action == "cicd.rollback":
+            self.sick.discard(args["service"])
+            self.rolled_back.append(args["service"])
+            return done({"service": args["service"], "version": args["to"], "previous": "1.1"}, verified=True)
+        if action == "cicd.recent_deploys":
+            deploy = {"service": args["service"], "version": "1.1", "previous": "1.0", "state": "succeeded"}
+            deploy |= {"at": START - 60_000, "build": "7", "by": "ann", "change": "New pool"}
+            return done({"service": args["service"], "deploys": [deploy], "latest": deploy})
+        name, _, rest = args["query"].partition("{")
+        if "latency" in name:
+            values = {(service, ""): 0.01 for service in ("search", "checkout", "gateway")}
+        elif name.startswith("version:"):
+            service = rest.split("'")[1]
+            values = {(service, "1.1"): 0.5 * (service in self.sick), (service, "1.0"): 0.0}
+        else:
+            values = {("search", ""): 0.6 * ("search" in self.sick), ("checkout", ""): 0.5 * ("checkout" in self.sick)}
+            values["gateway", ""] = 0.2 * len(self.sick) if "own" not in name else 0.0
+        series = [
+            {"labels": {"service": s} | ({"version": v} if v else {}), "value": x, "at": at / 1000}
+            for (s, v), x in values.items()
+        ]
+        return done({"query": args["query"], "series": series, "value": None, "count": len(series)})
+
+
+@pytest.mark.parametrize("alert", ALERTS.values())
+async def test_what_keeps_a_service_of_the_incident_down_after_the_rollback_is_found_though_it_joined_later(
+    shipped, alert
+):
+    company = TwoTroubles()
+    end = await finish(Desk(company), shipped, incident(alert, services=("search", "gateway")))
+    assert end.resolved, end
+    assert company.rolled_back == ["search", "checkout"]
+
+
 async def test_killed_at_any_point_the_run_makes_the_same_calls_and_comes_to_the_same_end(shipped):
     def company():
         return Desk(Company("checkout", "errors"), approved=False)
