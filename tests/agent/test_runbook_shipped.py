@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from runbook_kit import ACTIONS, INVENTORY, START, Desk, done, finish, incident
+from runbook_kit import ACTIONS, INVENTORY, START, Desk, done, failed, finish, incident
 
 from sysop.knowledge.index import Index
 from sysop.knowledge.lint import lint
@@ -131,6 +131,34 @@ async def test_an_alert_without_trouble_is_looked_at_for_a_while_and_nothing_is_
     assert end.summary.startswith("No service failed or was slow")
     assert {row.action for _, row in desk.rows.values()} == {"metrics.query"}
     assert desk.time - START >= 20_000
+
+
+PAGES = sorted(name for name, page in Index.load([SHIPPED]).runbooks.items() if page.alerts)
+EMPTY: Mapping[str, Any] = {
+    "metrics": {"query": "q", "series": [], "value": None, "count": 0, "start": 0.0, "end": 1.0, "step_seconds": 5},
+    "cicd": {"builds": [], "deploys": [], "latest": None, "count": 0},
+    "kubernetes": {"workloads": [], "count": 0, "hidden": 0},
+}
+
+
+async def all_fail(action: str, args: Mapping[str, Any], at: int):
+    return failed("the server does not answer")
+
+
+async def all_empty(action: str, args: Mapping[str, Any], at: int):
+    return done({**EMPTY[action.partition(".")[0]]})
+
+
+@pytest.mark.parametrize("world", [all_fail, all_empty])
+@pytest.mark.parametrize("page", PAGES)
+async def test_what_cannot_be_seen_is_never_called_resolved(shipped, page, world):
+    seen = incident(shipped.runbooks[page].alerts[0])
+    seen["alerts"][0]["labels"]["pipeline"] = "ci"
+    desk = Desk(world)
+    end = await finish(desk, shipped, seen)
+    assert not end.resolved, end
+    assert end.escalate
+    assert {ACTIONS[row.action].risk.value for _, row in desk.rows.values()} == {"read"}
 
 
 class TwoTroubles:

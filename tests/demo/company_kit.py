@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx2
-import pytest
 
+from absent import missing
 from sysop.demo.company import scenario
 
 Found = TypeVar("Found")
@@ -161,10 +161,7 @@ def binary(name: str) -> str:
     """Return a program's path; without it skip, or fail where everything is required."""
     if found := shutil.which(name):
         return found
-    reason = f"{name} is not installed (Debian: apt-get install prometheus prometheus-alertmanager)"
-    if os.environ.get("SYSOP_TEST_REQUIRE") == "all":
-        pytest.fail(reason)
-    pytest.skip(reason)
+    missing(f"{name} is not installed (Debian: apt-get install prometheus prometheus-alertmanager)")
 
 
 def free_port() -> int:

@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import re
 import select
 import signal
 import subprocess
@@ -30,41 +31,10 @@ def company_processes(folder: Path) -> list[str]:
     return [line for line in listed.splitlines() if str(folder) in line and "ps -eo" not in line]
 
 
-def test_the_company_breaks_and_recovers_twice_in_a_row(tmp_path: Path) -> None:
-    code, found, said = demo(tmp_path, "--yes", "--seed", "11")
-    assert code == 0, said
-    assert found["recovered"] is True
-    assert found["correct"] is True
-    assert found["audit_verified"] is True
-    assert found["incidents_out"] == 1
-    assert found["alerts_in"] >= 2
-    assert found["runbook"] == "runbooks/error-rate-after-deploy.md"
-    assert found["incident"]["id"].startswith("inc-")
-    assert found["approval"]["approver"] == ["person:demo-approver"]
-    assert found["approval"]["requester"] == ["service:alerts"]
-    assert len(found["approval"]["digest"]) == 64
-    changed = [call for call in found["calls"] if call["risk"] != "read"]
-    assert [(call["action"], call["outcome"], call["verified"]) for call in changed] == [
-        ("cicd.rollback", "done", True)
-    ]
-    assert found["seconds"]["propose"] <= found["seconds"]["execute"] <= found["seconds"]["recover"]
-    assert company_processes(tmp_path) == []
-    code, again, said = demo(tmp_path, "--yes", "--seed", "2")
-    assert (code, again["correct"]) == (0, True), said
-
-
-def test_a_denial_changes_nothing_and_leaves_the_incident_open(tmp_path: Path) -> None:
-    code, found, _ = demo(tmp_path, "--deny", "--seed", "8")
-    assert code == 1
-    assert (found["recovered"], found["incident"]["state"]) == (False, "open")
-    assert found["approval"]["state"] == "denied"
-    assert found["live_versions"][found["scenario"]["service"]] == found["scenario"]["bad_version"]
-    assert [call for call in found["calls"] if call["risk"] != "read"] == []
-
-
-def test_a_person_approves_at_the_prompt(tmp_path: Path) -> None:
+def approve_at_the_prompt(tmp_path: Path, seed: str) -> None:
+    """Run a demo in a terminal of its own, where a person types first what is no answer and then yes."""
     ours, theirs = pty.openpty()
-    command = [*SYSOP, "demo", "--folder", str(tmp_path / "demo"), "--seed", "2"]
+    command = [*SYSOP, "demo", "--folder", str(tmp_path / "demo"), "--seed", seed]
     env = {**BARE, "TERM": "xterm-256color", "COLUMNS": "120"}
     process = subprocess.Popen(command, cwd=tmp_path, env=env, stdin=theirs, stdout=theirs, stderr=theirs)
     os.close(theirs)
@@ -87,6 +57,39 @@ def test_a_person_approves_at_the_prompt(tmp_path: Path) -> None:
     assert process.wait(30) == 0, seen[-3000:]
     assert "who feels it" in seen
     assert "how it ended" in seen
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", seen)
+    assert re.search(r"right repair\s+yes", plain), plain[-3000:]
+
+
+def test_the_company_breaks_and_recovers_and_again_when_a_person_approves_at_the_prompt(tmp_path: Path) -> None:
+    code, found, said = demo(tmp_path, "--yes", "--seed", "11")
+    assert code == 0, said
+    assert found["recovered"] is True
+    assert found["correct"] is True
+    assert found["audit_verified"] is True
+    assert found["incidents_out"] == 1
+    assert found["alerts_in"] >= 2
+    assert found["runbook"] == "runbooks/error-rate-after-deploy.md"
+    assert found["incident"]["id"].startswith("inc-")
+    assert found["approval"]["approver"] == ["person:demo-approver"]
+    assert found["approval"]["requester"] == ["service:alerts"]
+    assert len(found["approval"]["digest"]) == 64
+    changed = [call for call in found["calls"] if call["risk"] != "read"]
+    assert [(call["action"], call["outcome"], call["verified"]) for call in changed] == [
+        ("cicd.rollback", "done", True)
+    ]
+    assert found["seconds"]["propose"] <= found["seconds"]["execute"] <= found["seconds"]["recover"]
+    assert company_processes(tmp_path) == []
+    approve_at_the_prompt(tmp_path, "2")
+
+
+def test_a_denial_changes_nothing_and_leaves_the_incident_open(tmp_path: Path) -> None:
+    code, found, _ = demo(tmp_path, "--deny", "--seed", "8")
+    assert code == 1
+    assert (found["recovered"], found["incident"]["state"]) == (False, "open")
+    assert found["approval"]["state"] == "denied"
+    assert found["live_versions"][found["scenario"]["service"]] == found["scenario"]["bad_version"]
+    assert [call for call in found["calls"] if call["risk"] != "read"] == []
 
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGKILL], ids=["interrupted", "killed"])

@@ -124,7 +124,7 @@ title: An alert without a cause
 choose: {service: [gateway, checkout, payments]}
 faults:
   - {at: 0s, kind: release, service: "${service}", fault: none}
-  - {at: 4s, kind: false_alarm, service: "${service}", seconds: 10}
+  - {at: 4s, kind: false_alarm, service: "${service}", alert: DiskFilling, seconds: 10}
 deadline: 120s
 """
 STEADY = "steady: 3s\nwell: [gateway, checkout, payments]\n"

@@ -5,22 +5,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
+from stage_processes import FREE, Processes
 
 import bench
 from gate.kit import Attack
 from sysop import host as plugin_host
-from sysop.store.effects import Effect
 from sysop.testing.wire import Fault, Outcome
 from sysop_plugins import cicd
 
-FREE: dict[str, Any] = {"rules": [{"name": "free", "match": {"risk": ["change"]}, "then": "allow"}]}
-PATIENT_S, HASTY_S = 10.0, 1.0
-"""Seconds for each request: so long that a busy machine is no hang, and so short that a hang is not waited for long."""
 CHANGES = ("trigger", "rerun", "cancel", "deploy", "rollback")
 LOG = "collecting\n0 errors so far\nE   assert 1 == 2\n1 failed"
 ENDLESS = 1_000_000
@@ -70,22 +67,12 @@ Opener = Callable[[], AbstractContextManager[Vendor]]
 
 
 @dataclass
-class Stage:
+class Stage(Processes):
     """A Sysop whose only provider is a vendor's server. Every `process` is one more view of the same database."""
 
     folder: Path
     url: str
     vendor: Vendor
-    opened: list[Attack] = field(default_factory=list)
-    timeout: float = PATIENT_S
-
-    def hasty(self) -> Attack:
-        """Open a process that does not wait long for an answer, for a server that gives none."""
-        self.timeout = HASTY_S
-        try:
-            return self.process()
-        finally:
-            self.timeout = PATIENT_S
 
     def process(self, probe: Callable[[str], None] = lambda _point: None) -> Attack:
         secret = {scope: f"file:{self.folder / scope}" for scope in ("read", "write")}
@@ -151,24 +138,6 @@ class Stage:
         await self.deployed(*vendor.versions[:2])
         return {"service": vendor.service}
 
-    async def later(self) -> None:
-        """Let so much time pass that no request of an attempt can be under way, and every post-check is due."""
-        gate = self.opened[-1]
-        await gate.sql("UPDATE effect SET started_at = started_at - 600000 WHERE state = 'executing'")
-        await gate.sql("UPDATE effect SET created_at = created_at - 600000 WHERE call LIKE '%.verify-%'")
-        await gate.sql("UPDATE run SET wake_at = 1 WHERE state = 'waiting' AND wake_at IS NOT NULL")
-
-    async def settled(self, gate: Attack, run: str) -> Effect:
-        """Advance a run until its effect has an end or a person is asked."""
-        for _ in range(4):
-            await gate.advance(run)
-            row = await gate.row(run)
-            assert row is not None, await gate.run(run)
-            if row.state not in ("executing", "intent"):
-                return row
-            await self.later()
-        raise AssertionError(f"not settled: {row}, {await gate.run(run)}")
-
 
 async def _nothing(*asked: Any) -> Any:
     raise AssertionError(f"{asked}: no evidence and no change feed is asked for to make things ready")
@@ -194,8 +163,7 @@ class Put:
             monkeypatch.setattr(bench.plugin_host, "load", with_settings)
             stage.process()
             yield stage
-            for one in stage.opened:
-                await one.close()
+            await stage.close()
 
 
 def copied(folder: Path, template: Path) -> str:

@@ -6,11 +6,12 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from stage_processes import FREE, PATIENT_S, Processes
 
 import bench
 from gate.kit import Attack
@@ -20,9 +21,6 @@ from sysop.store.effects import Effect
 from sysop.testing.kubernetes import ApiServer, Cluster, Rights
 from sysop_plugins import kubernetes, metrics
 
-FREE: dict[str, Any] = {"rules": [{"name": "free", "match": {"risk": ["change"]}, "then": "allow"}]}
-PATIENT_S, HASTY_S = 10.0, 1.0
-"""Seconds for each request: so long that a busy machine is no hang, and so short that a hang is not waited for long."""
 SERVICES = {
     "gateway": {"depends_on": ["checkout"]},
     "checkout": {"depends_on": ["payments"]},
@@ -44,27 +42,13 @@ def cluster() -> Cluster:
 
 
 @dataclass
-class Stage:
+class Stage(Processes):
     """The cluster, its server, and processes that view one database."""
 
     folder: Path
     url: str
     cluster: Cluster
     server: ApiServer
-    opened: list[Attack] = field(default_factory=list)
-    timeout: float = PATIENT_S
-
-    @property
-    def gate(self) -> Attack:
-        return self.opened[-1]
-
-    def hasty(self) -> Attack:
-        """Open a process that does not wait long for an answer, for a server that gives none."""
-        self.timeout = HASTY_S
-        try:
-            return self.process()
-        finally:
-            self.timeout = PATIENT_S
 
     def process(self, probe: Callable[[str], None] = lambda _point: None, **more: Any) -> Attack:
         secret = {scope: f"file:{self.folder / scope}" for scope in ("read", "write")}
@@ -96,22 +80,6 @@ class Stage:
         """Ask for a change that needs an approval, and return what people are shown."""
         self.process(policy={})
         return await self.gate.ask(f"kubernetes.{action}", args)
-
-    async def settled(self, gate: Attack, run: str) -> Effect:
-        """Advance a run until its effect has an end or a person is asked."""
-        for _ in range(4):
-            await gate.advance(run)
-            row = await gate.row(run)
-            assert row is not None, await gate.run(run)
-            if row.state not in ("executing", "intent"):
-                return row
-            await self.later()
-        raise AssertionError(f"not settled: {row}, {await gate.run(run)}")
-
-    async def later(self) -> None:
-        """Let so much time pass that no request of an attempt can be under way any more."""
-        await self.gate.sql("UPDATE effect SET started_at = started_at - 600000 WHERE state = 'executing'")
-        await self.gate.sql("UPDATE run SET wake_at = 1 WHERE state = 'waiting' AND wake_at IS NOT NULL")
 
     async def rest(self) -> None:
         """Look until no rollout is under way."""
@@ -150,5 +118,4 @@ async def staged(
         monkeypatch.setattr(bench.plugin_host, "load", with_settings)
         stage.process()
         yield stage
-        for one in stage.opened:
-            await one.close()
+        await stage.close()

@@ -111,3 +111,13 @@ def test_a_build_of_something_else_makes_nothing_flaky():
 def test_a_pipeline_without_builds_has_no_figures():
     found = health("p", 14, [])
     assert (found.success_percent, found.median_seconds, found.failing_since, found.flaky) == (None, None, None, ())
+
+
+def test_of_one_pipeline_only_builds_of_one_commit_make_each_other_flaky():
+    ends: list[BuildState] = ["succeeded", "failed", "failed", "succeeded", "cancelled", "failed"]
+    commits = ["a", "b", "c", "", "d", ""]
+    builds = [
+        build(number, state).model_copy(update={"commit": commit})
+        for number, (state, commit) in enumerate(zip(ends, commits, strict=True), 1)
+    ]
+    assert [one.builds for one in health("p", 14, builds).flaky] == [("b4", "b3")]

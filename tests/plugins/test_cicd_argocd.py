@@ -144,3 +144,40 @@ async def test_two_pipelines_never_write_to_one_application(lab):
     lab.settings["cicd"]["argocd"]["pipelines"]["twice"] = {"application": "{service}-production"}
     with pytest.raises(Exception, match=r"'\{service\}-production' is named by two of them; leave one out"):
         await lab.call("cicd.pipelines")
+
+
+@pytest.mark.parametrize("health", ["Degraded", "Progressing", "Missing"])
+async def test_a_version_that_the_application_is_not_well_with_is_live_and_is_rolled_back(lab, argo, checkout, health):
+    await _deployed(lab, "v1.3.0", "v1.4.0")
+    checkout.health = health
+    live = await lab.call("cicd.live_version", service="checkout")
+    assert live["version"] == "v1.4.0"
+    shown = await lab.preview("cicd.rollback", key="b", service="checkout")
+    assert shown.summary == "Roll back checkout from v1.4.0 to v1.3.0"
+    assert not any("until it ends this is refused" in line for line in shown.affects)
+    back = await lab.call("cicd.rollback", key="b", service="checkout")
+    assert (back["previous"], back["version"]) == ("v1.4.0", "v1.3.0")
+    assert argo.changes[2:] == ["rollback checkout-production 1"]
+
+
+async def test_what_failed_to_sync_never_came_live(lab, checkout):
+    await _deployed(lab, "v1.3.0")
+    checkout.next(Outcome(good=False))
+    made = await lab.call("cicd.deploy", key="k", service="checkout", version="v1.4.0")
+    assert (await lab.built(made["build"]["id"]))["state"] == "failed"
+    assert (await lab.call("cicd.live_version", service="checkout"))["version"] == "v1.3.0"
+
+
+async def test_applications_with_which_nothing_happened_cost_one_question_for_all(lab, argo):
+    for number in range(5):
+        argo.application(f"other-{number}-production", "v1.3.0", "v1.4.0")
+        argo.synced(f"other-{number}-production", "v1.4.0")
+    await lab.call("cicd.deploy", key="k", service="checkout", version="v1.3.0")
+    argo.asked.clear()
+    found = await lab.reconcile("cicd.deploy", key="k", service="checkout", version="v1.3.0")
+    assert found.state == "done"
+    assert not [path for path in argo.asked if "/other-" in path]
+    argo.asked.clear()
+    lately = await lab.call("cicd.recent_deploys", minutes=3)
+    assert [deploy["service"] for deploy in lately["deploys"]] == ["checkout"]
+    assert not [path for path in argo.asked if "/other-" in path]

@@ -12,6 +12,7 @@ from plugins.buildbot_lab import BuildbotVendor, Master, running
 from sysop.api import ActionFailed, InvalidCall
 from sysop.testing.buildbot import LOOKER, LOOKERS_PASSWORD, PASSWORD
 from sysop.testing.wire import Outcome
+from sysop_plugins.cicd.buildbot import api, provider
 
 FAST = {"pipeline": "ci", "parameters": {"suite": "fast"}}
 ENDLESS = Outcome(looks=1_000_000)
@@ -266,3 +267,14 @@ async def test_a_build_of_a_builder_that_is_not_declared_is_neither_read_nor_cha
         with pytest.raises(InvalidCall, match=r"build: 'ci' is no builder of plugins\.cicd\.buildbot\.pipelines"):
             await lab.call(f"cicd.{action}", build=build["id"])
     assert list(buildbot.changes) == made
+
+
+async def test_a_key_is_not_called_unused_where_older_requests_were_not_looked_at(
+    lab: Any, keyed: dict[str, Any], buildbot: BuildbotVendor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build = await lab.call("cicd.trigger", **keyed)
+    await lab.call("cicd.trigger", **FAST, key=f"{buildbot.service}:other")
+    for module in (api, provider):
+        monkeypatch.setattr(module, "REMEMBERED", 1)
+    found = await lab.reconcile("cicd.trigger", **keyed)
+    assert (found.state, "older ones were not read" in found.detail) == ("unknown", True), build

@@ -12,10 +12,12 @@ import pytest
 from pydantic import ValidationError
 
 from sysop.api import ActionFailed, InvalidCall
+from sysop.gate.bind import parse
 from sysop_plugins import cicd
 from sysop_plugins.cicd.declared import LONGEST_BUILD
 from sysop_plugins.cicd.local.settings import PipelineSettings
-from sysop_plugins.cicd.settings import LONGEST_HEALTH, HealthQuery, Settings
+from sysop_plugins.cicd.settings import Settings
+from sysop_plugins.remote.queries import LONGEST_HEALTH, HealthQuery
 
 
 async def test_pipelines_are_listed_by_name(company):
@@ -108,7 +110,7 @@ async def test_a_build_that_cannot_be_read_is_not_said_to_have_never_started(com
 def test_the_gate_waits_for_the_longest_build_that_settings_allow_and_for_the_readings_after_it(name):
     """The check gives up by itself; were the gate to give up before, a long build that is well would have failed."""
     (action,) = (a for a in cicd.register_actions() if a.name == name)
-    assert action.verify.within.total_seconds() > LONGEST_BUILD + LONGEST_HEALTH
+    assert action.verify.within.total_seconds() > 2 * LONGEST_BUILD + LONGEST_HEALTH
     PipelineSettings(command=("x",), timeout_seconds=LONGEST_BUILD)
     HealthQuery(query="q", below=1, within_seconds=LONGEST_HEALTH)
     with pytest.raises(ValidationError, match="timeout_seconds"):
@@ -243,6 +245,26 @@ async def test_an_approver_sees_what_would_be_started_and_stopped(company):
     stop = await company.preview("cicd.cancel", build=build["id"])
     assert stop.summary == f"Stop build {build['id']} of pipeline sleep, asked for by sysop:run-test"
     await company.call("cicd.cancel", build=build["id"])
+
+
+async def test_what_was_approved_is_what_is_started_and_stopped_or_nothing_is(company):
+    start = {"pipeline": "sleep", "parameters": {"seconds": "30"}}
+    before = await company.precondition("cicd.trigger", **start)
+    build = await company.call("cicd.trigger", key="k", **start)
+    assert await company.precondition("cicd.trigger", **start) == before
+    company.settings["cicd"]["local"]["pipelines"]["sleep"]["description"] = "Sleeps elsewhere"
+    assert await company.precondition("cicd.trigger", **start) != before
+    stop = await company.precondition("cicd.cancel", build=build["id"])
+    await company.call("cicd.cancel", build=build["id"])
+    await company.built(build["id"])
+    assert await company.precondition("cicd.cancel", build=build["id"]) != stop
+
+
+def test_who_writes_parameters_as_text_is_told_how_to_write_them():
+    (trigger,) = (a for a in cicd.register_actions() if a.name == "trigger")
+    with pytest.raises(InvalidCall) as refused:
+        parse(trigger, {"pipeline": "sleep", "parameters": '{"seconds": "30"}'})
+    assert str(refused.value).endswith("""write it as JSON: parameters:='{"key": "text"}'""")
 
 
 async def test_a_key_tells_after_a_crash_whether_its_build_was_started(company):

@@ -10,7 +10,7 @@ import pytest
 from sysop.api import ActionFailed, InvalidCall
 from sysop.testing.github import GitHub, Outcome, Repository
 from sysop.testing.github.server import READ_TOKEN, WRITE_TOKEN
-from sysop.testing.github.state import Run
+from sysop.testing.github.state import Deployment, Run
 from sysop.testing.wire import Progress
 
 KEY = "run-1:call-1"
@@ -195,3 +195,60 @@ async def test_a_token_that_may_only_read_changes_nothing(hub, github):
     with pytest.raises(ActionFailed, match=r"github: 403, Resource not accessible .* see plugins\.cicd\.github\.token"):
         await hub.call("cicd.trigger", pipeline="plain", parameters={})
     assert github.changes == []
+
+
+class _Waiting(Progress):
+    """For a free runner, however often it is looked at."""
+
+    def look(self, now: int) -> None:
+        """Go on waiting."""
+
+
+async def test_what_waits_for_a_runner_has_not_failed(hub, repo):
+    build = await hub.call("cicd.trigger", key=KEY, pipeline="ci", parameters={"suite": "fast"})
+    release = await hub.call("cicd.deploy", key="d", service="checkout", version="1.3.0")
+    run, deployment = repo.runs[0], repo.deployments[0]
+    run.attempts[0] = _Waiting(Outcome(), run.created)
+    deployment.attempt = _Waiting(Outcome(), deployment.created)
+    for minutes, state in ((10, "pending"), (70, "failed")):
+        hub.at = release["build"]["created_at"] + minutes * 60_000
+        ci = await hub.verify("cicd.trigger", build, pipeline="ci", parameters={"suite": "fast"})
+        live = await hub.verify("cicd.deploy", release, service="checkout", version="1.3.0")
+        assert (ci.state, live.state) == (state, state), (ci, live)
+    assert "is queued, though its pipeline may take 3600 s only" in ci.detail
+
+
+async def test_what_was_run_again_already_is_not_run_a_third_time(hub, repo, github):
+    repo.next(Outcome(good=False), Outcome(good=False))
+    build = await hub.call("cicd.trigger", key=KEY, pipeline="plain", parameters={})
+    await hub.built(build["id"])
+    again = await hub.call("cicd.rerun", key="k2", build=build["id"])
+    await hub.built(again["id"])
+    with pytest.raises(ActionFailed, match="was run again already, as attempt 2"):
+        await hub.call("cicd.rerun", key="k3", build=build["id"])
+    assert github.changes == ["dispatch plain.yml", "rerun 1001"]
+
+
+async def test_a_run_of_a_workflow_that_is_not_declared_is_neither_read_nor_changed(hub, repo, github):
+    repo.next(Outcome(looks=1000))
+    build = await hub.call("cicd.trigger", key=KEY, pipeline="plain", parameters={})
+    del hub.settings["cicd"]["github"]["pipelines"]["plain"]
+    for action in ("status", "logs", "rerun", "cancel"):
+        with pytest.raises(InvalidCall, match=r"'plain\.yml' of acme/checkout is no workflow of plugins\.cicd\.github"):
+            await hub.call(f"cicd.{action}", key="k", build=build["id"])
+    with pytest.raises(InvalidCall, match="is no workflow"):
+        await hub.preview("cicd.cancel", build=build["id"])
+    assert github.changes == ["dispatch plain.yml"]
+
+
+async def test_a_look_at_the_last_minutes_does_not_ask_for_every_deployment_there_was(hub, repo, github):
+    begun = int(time.time()) - 3 * 86_400
+    for number in range(40):
+        body = {"ref": f"0.{number}", "environment": "production", "task": "deploy", "payload": {}}
+        ended = Progress(Outcome(), begun + number, looked=2, ended=begun + number)
+        repo.deployments.append(Deployment(number + 1, body, begun + number, ended))
+    await hub.call("cicd.deploy", key="d", service="checkout", version="1.3.0")
+    github.asked.clear()
+    found = (await hub.call("cicd.recent_deploys", minutes=10))["deploys"]
+    assert [(one["version"], one["previous"]) for one in found] == [("1.3.0", "0.39")]
+    assert len(github.asked) <= 3, github.asked

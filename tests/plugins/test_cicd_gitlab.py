@@ -9,6 +9,11 @@ import pytest
 from sysop.api import ActionFailed, InvalidCall
 from sysop.testing.gitlab import GitLab, Outcome, Project
 from sysop.testing.gitlab.server import READ_TOKEN, WRITE_TOKEN
+from sysop_plugins.cicd.gitlab.ids import parse
+from sysop_plugins.cicd.gitlab.reading import deployed
+from sysop_plugins.cicd.gitlab.replies import Deployment
+
+NOON = "2026-11-23T12:00:00Z"
 
 
 @pytest.fixture
@@ -161,3 +166,36 @@ async def test_where_variables_are_not_shown_builds_are_listed_and_nobody_says_t
     assert [one["id"] for one in (await lab.call("cicd.builds"))["builds"]] == [build["id"]]
     found = await lab.reconcile("cicd.trigger", key="k", **FAST)
     assert (found.state, "Maintainer" in found.detail) == ("unknown", True)
+
+
+async def test_what_was_run_again_already_is_not_run_a_third_time(lab, project, gitlab):
+    project.next(Outcome(good=False), Outcome(good=False))
+    build = await lab.call("cicd.trigger", key="k", **FAST)
+    await lab.built(build["id"])
+    again = await lab.call("cicd.rerun", key="again", build=build["id"])
+    await lab.built(again["id"])
+    with pytest.raises(ActionFailed, match="was run again already, as attempt 2"):
+        await lab.call("cicd.rerun", key="third", build=build["id"])
+    assert gitlab.changes == ["start main", "retry 401"]
+
+
+async def test_a_version_whose_pipeline_failed_after_its_deploy_is_live_and_is_rolled_back(lab, project, gitlab):
+    project.next(Outcome(), Outcome(good=False))
+    for version in ("1.3.0", "1.4.0"):
+        made = await lab.call("cicd.deploy", key=version, service="checkout", version=version)
+        ended = await lab.built(made["build"]["id"])
+    assert ended["state"] == "failed"
+    assert (await lab.call("cicd.live_version", service="checkout"))["version"] == "1.3.0"
+    project.pipelines[-1].deployed = "success"  # only its last job failed
+    assert (await lab.call("cicd.live_version", service="checkout"))["version"] == "1.4.0"
+    back = await lab.call("cicd.rollback", key="back", service="checkout")
+    assert (back["previous"], back["version"]) == ("1.4.0", "1.3.0")
+    assert gitlab.changes == ["start 1.3.0", "start 1.4.0", "start 1.3.0"]
+
+
+def test_a_deployment_that_no_pipeline_made_is_not_called_like_one():
+    told = {"id": 401, "ref": "main", "sha": "a" * 40, "status": "running", "created_at": NOON, "updated_at": NOON}
+    found = deployed("acme/checkout", "release", "checkout", Deployment.model_validate(told))
+    assert found.build.id == "gitlab:acme/checkout:deployment:401"
+    with pytest.raises(InvalidCall, match="they look like gitlab:group/project:123:1"):
+        parse(found.build.id)

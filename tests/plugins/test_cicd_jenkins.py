@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterator
 
 import pytest
@@ -144,3 +145,29 @@ async def test_somebody_who_may_only_look_changes_nothing(lab, jenkins):
     with pytest.raises(ActionFailed, match=r"jenkins: 403, looker is missing the Job/Build permission; see plugins"):
         await lab.call("cicd.trigger", **FAST)
     assert jenkins.changes == []
+
+
+class _Hasty(Jenkins):
+    """A server at which what waits begins as soon as somebody has looked at the queue."""
+
+    def answer(self, method, path, query, headers, raw):
+        """Answer as Jenkins does."""
+        reply = super().answer(method, path, query, headers, raw)
+        if path == "/queue/api/json":
+            for item in reply.body["items"]:
+                super().answer("GET", f"/queue/item/{item['id']}/api/json", {"tree": "id"}, headers, b"")
+        return reply
+
+
+async def test_what_leaves_the_queue_while_it_is_looked_at_is_seen_and_seen_once(world):
+    with _Hasty() as server:
+        server.job("ci", []).next(Outcome(looks=1000))
+        world.secrets["jenkins"] = TOKEN
+        section = {"url": server.url, "user": USER, "token_secret": "jenkins"}
+        world.settings["cicd"] = {"jenkins": {**section, "pipelines": {"ci": {"job": "ci"}}}}
+        signed = base64.b64encode(f"{USER}:{TOKEN}".encode()).decode()
+        server.answer("POST", "/job/ci/build", {}, {"authorization": f"Basic {signed}"}, b"")
+        server.asked.clear()
+        found = (await world.call("cicd.builds", pipeline="ci"))["builds"]
+        assert [one["id"] for one in found] == ["jenkins:ci:1"]
+        assert [path.partition("?")[0] for path in server.asked] == ["GET /queue/api/json", "GET /job/ci/api/json"]

@@ -53,3 +53,13 @@ def test_the_settings_that_the_page_shows_are_valid():
     assert len(sections) >= 4
     for section in sections:
         assert Settings.model_validate(section).pipeline_of("checkout") == "release"
+
+
+async def test_a_credential_that_is_missing_is_in_no_other_system_s_way(company):
+    pipelines = {"hub": {"repository": "acme/checkout", "workflow": "ci.yml"}}
+    company.settings["cicd"]["github"] = {"api": "http://127.0.0.1:9", "token_secret": "gone", "pipelines": pipelines}
+    build = await company.call("cicd.trigger", pipeline="fail", parameters={})
+    assert (await company.built(build["id"]))["state"] == "failed"
+    assert "hub" in [one["name"] for one in (await company.call("cicd.pipelines"))["pipelines"]]
+    with pytest.raises(KeyError, match="gone"):
+        await company.call("cicd.builds", pipeline="hub")

@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from sysop_plugins import cicd
-from sysop_plugins.cicd.settings import HealthQuery
+from sysop_plugins.remote.queries import HealthQuery
 
 ERRORS, P99 = 'errors{service="checkout"}', 'p99{service="checkout"}'
 

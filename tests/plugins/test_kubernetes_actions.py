@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from kubernetes_kit import Stage, staged
 
-from sysop.testing.kubernetes import Fault, Rights, Rule
+from sysop.testing.kubernetes import Fault, Pod, Rights, Rule
 
 
 @pytest.fixture
@@ -85,6 +85,22 @@ async def test_the_log_is_that_of_the_pod_that_is_worst_off_without_secrets(stag
     stage.cluster.end_log("shop", worst)
     before = await stage.read("pod_logs", service="checkout", pod=worst, previous=True)
     assert before["lines"] == 4
+
+
+async def test_events_of_a_stateful_set_whose_name_begins_alike_are_not_those_of_the_service(stage):
+    stage.cluster.add_stateful_set("shop", "checkout-db", "postgres:18")
+    stage.cluster.event("shop", "Pod", "checkout-db-0", "OOMKilling", "out of memory")
+    found = await stage.read("events", service="checkout")
+    assert "OOMKilling" not in {one["reason"] for one in found["events"]}
+
+
+async def test_a_pod_that_was_evicted_has_no_log_so_one_that_runs_is_read(stage):
+    gone = Pod("gone", "shop/search:1", ready=False, phase="Failed", reason="Evicted")
+    stage.cluster.add_deployment("shop", "search", "shop/search:1", managed=True)
+    stage.cluster.report("shop", "search", [gone, Pod("runs", "shop/search:1")])
+    stage.cluster.log("shop", "runs", "still here")
+    stage.process(inventory={"search": {}})
+    assert (await stage.read("pod_logs", service="search"))["pod"] == "runs"
 
 
 async def test_a_huge_log_is_cut_to_its_end(stage):

@@ -114,6 +114,22 @@ async def test_a_read_that_fails_says_why(stage, kind):
     assert stage.server.changes == []
 
 
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("PATCH", "/deployments/checkout"), ("POST", "selfsubjectaccessreviews")],
+    ids=["dry run", "may"],
+)
+async def test_a_question_whose_answer_is_odd_is_not_called_a_change(stage, method, path):
+    stage.process(policy={})
+    stage.server.fault(Fault("odd", method=method, path=path))
+    run = await stage.gate.submit("kubernetes.scale", CHANGES["scale"])
+    await stage.gate.advance(run)
+    told = await stage.gate.told(run)
+    assert "the answer is not that of its API" in told
+    assert "accepted" not in told, "nothing was changed, and nothing is said to have been"
+    assert stage.server.changes == []
+
+
 async def killed(stage: Stage, action: str, point: str) -> None:
     run = await stage.process(dies_at(point)).dying(f"kubernetes.{action}", CHANGES[action])
     assert len(stage.server.changes) == (0 if point == "executing" else 1)

@@ -14,6 +14,7 @@ import bench
 from sysop.testing.kubernetes import ApiServer, Fault, Rights, Rule
 from sysop_plugins.kubernetes.settings import Settings as KubernetesSettings
 
+ERRORS = 'errors{service="checkout"}'
 MANIFEST = Path(__file__).parents[2] / "deploy/kubernetes/rbac.yaml"
 
 
@@ -61,6 +62,23 @@ async def test_after_a_change_the_health_query_has_its_say(known, prometheus, va
         result = await known.call("kubernetes.restart", service="checkout")
         told = await known.verdict("kubernetes.restart", result, service="checkout")
         assert (told.state, f"last readings {value}, {value}, {value}, bound 0.1" in told.detail) == (state, True), told
+
+
+@pytest.mark.parametrize(("after", "state"), [("0.029", "passed"), ("0.031", "failed")])
+async def test_after_a_change_readings_are_held_against_those_before_it(known, prometheus, after, state):
+    known.settings["metrics"] = {"url": prometheus.url}
+    before = {"query": 'errors{service="{service}"}', "worse_than_before": 1.5, "within_seconds": 40}
+    with ApiServer(cluster(), {"token": Rights("sysop")}) as server:
+        known.settings["kubernetes"] = section(server.url)
+        result = await known.call("kubernetes.restart", service="checkout")
+        assert (await known.verdict("kubernetes.restart", result, service="checkout")).state == "passed"
+        prometheus.gives(ERRORS, lambda t: "0.02" if t * 1000 < result["at"] else after, service="checkout")
+        prometheus.gives("up", "1")
+        known.settings["kubernetes"] = section(server.url, health=[before, {"query": "up", "below": 2}])
+        known.at = result["at"] + 60_000
+        told = await known.verify("kubernetes.restart", result, service="checkout")
+    assert (told.state, "at most 0.03 against before" in told.detail) == (state, True), told
+    assert ("up: last readings" in told.detail) == (state == "passed"), "of what failed only that is told"
 
 
 async def test_the_manifest_allows_all_that_is_needed_and_nothing_in_other_namespaces(known):

@@ -14,11 +14,12 @@ from pydantic import ValidationError
 
 from sysop.api import ActionFailed
 from sysop.testing.kubernetes.patches import json_patch, merge, strategic
+from sysop.testing.kubernetes.selecting import labelled
 from sysop_plugins.kubernetes.pods import Pod
 from sysop_plugins.kubernetes.quantities import cores, size
 from sysop_plugins.kubernetes.rollout import merge_patch, rolled, undo_to
 from sysop_plugins.kubernetes.settings import Settings
-from sysop_plugins.kubernetes.shapes import Event, Workload
+from sysop_plugins.kubernetes.shapes import Event, Selector, Workload
 
 PLAIN = st.recursive(
     st.one_of(st.integers(), st.text(max_size=3), st.lists(st.integers(), max_size=3)),
@@ -193,3 +194,32 @@ def test_a_pod_turned_when_it_became_ready_or_a_container_of_it_ended():
     ready = pod("2026-11-30T20:00:05Z", None).turned_at
     assert pod("2026-11-30T20:00:05Z", "2026-11-30T20:00:09Z").turned_at - ready == 4000
     assert ready < time.time_ns()
+
+
+@pytest.mark.parametrize(
+    ("expressions", "mine"),
+    [
+        ([], ["checkout", "canary", "checkout-db"]),
+        ([{"key": "tier", "operator": "In", "values": ["web", "edge"]}], ["checkout", "canary"]),
+        ([{"key": "tier", "operator": "NotIn", "values": ["db"]}], ["checkout", "canary"]),
+        ([{"key": "track", "operator": "Exists"}], ["canary"]),
+        ([{"key": "track", "operator": "DoesNotExist"}], ["checkout", "checkout-db"]),
+        ([{"key": "tier", "operator": "Exists"}, {"key": "tier", "operator": "In", "values": ["db"]}], ["checkout-db"]),
+    ],
+)
+def test_a_selector_finds_the_same_pods_at_the_server_and_here(expressions, mine):
+    labels = {
+        "checkout": {"app": "checkout", "tier": "web"},
+        "canary": {"app": "checkout", "tier": "web", "track": "canary"},
+        "checkout-db": {"app": "checkout", "tier": "db"},
+        "gateway": {"app": "gateway", "tier": "web"},
+    }
+    found = Selector.model_validate({"matchLabels": {"app": "checkout"}, "matchExpressions": expressions})
+    asked = labelled(str(found))
+    assert [name for name, has in labels.items() if asked({"metadata": {"labels": has}})] == mine
+    assert [name for name, has in labels.items() if found.fits(has)] == mine
+
+
+def test_an_operator_nobody_knows_is_no_answer_rather_than_a_wrong_one():
+    with pytest.raises(ValidationError, match="operator"):
+        Selector.model_validate({"matchExpressions": [{"key": "tier", "operator": "Near", "values": ["web"]}]})

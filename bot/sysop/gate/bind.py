@@ -79,8 +79,14 @@ def _why(action: Action, bad: ValidationError) -> list[str]:
         elif error["type"] == "missing":
             lines.append(f"the argument {name!r} is missing")
         else:
-            lines.append(f"{name}: {error['msg']}")
+            lines.append(f"{name}: {error['msg']}{_as_json(name, error['input'], error['type'])}")
     return lines
+
+
+def _as_json(name: str, given: Any, kind: str) -> str:
+    """Tell how a person writes what is no text, where text was given for it."""
+    example = {"dict_type": '{"key": "text"}', "list_type": '["text"]', "tuple_type": '["text"]'}.get(kind)
+    return f"; write it as JSON: {name}:='{example}'" if example and isinstance(given, str) else ""
 
 
 def _check_domains(action: Action, args: BaseModel, inventory: Inventory) -> None:

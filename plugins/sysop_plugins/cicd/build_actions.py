@@ -13,7 +13,7 @@ from sysop.api import Context, InvalidCall, Preview, Reconciled, Risk, Verify, a
 from sysop_plugins.cicd import figures
 from sysop_plugins.cicd.connect import provider_of
 from sysop_plugins.cicd.previews import felt_by, pipeline_now
-from sysop_plugins.cicd.provider import Build, BuildState, Pipeline
+from sysop_plugins.cicd.provider import FINISHED, Build, BuildState, Pipeline
 from sysop_plugins.cicd.providers import Providers
 from sysop_plugins.cicd.settings import Settings
 from sysop_plugins.cicd.shared import NINETY_DAYS, Data, asked_by, reconciled
@@ -127,7 +127,12 @@ async def _find_again(ctx: Context, args: Any) -> Reconciled:
 _start = partial(action, risk=Risk.CHANGE, verify=_BUILD_CHECK, idempotent=True, undo="cicd.cancel")
 
 
-@_start(target="pipeline:{pipeline}", preview=_preview_trigger, reconcile=_find_build)
+async def _declared(ctx: Context, args: Any) -> dict[str, Any]:
+    """Return what would be started. Builds of others are no part of it: they come and go while a person reads."""
+    return (await _pipeline(provider_of(ctx), args.pipeline)).model_dump(mode="json")
+
+
+@_start(target="pipeline:{pipeline}", preview=_preview_trigger, precondition=_declared, reconcile=_find_build)
 async def trigger(ctx: Context, pipeline: str, parameters: dict[str, str] = {}) -> Build:  # noqa: B006  never touched
     """Start a build of a pipeline and return it at once. Pipelines that deploy are started by cicd.deploy."""
     provider = provider_of(ctx)
@@ -175,6 +180,12 @@ async def _preview_cancel(ctx: Context, args: Any) -> Preview:
     )
 
 
+async def _under_way(ctx: Context, args: Any) -> dict[str, Any]:
+    """Return whether there is anything left to stop. That a build has begun meanwhile makes no difference."""
+    build = await provider_of(ctx).status(args.build)
+    return {"build": build.id, "under way": build.state not in FINISHED}
+
+
 async def _find_cancelled(ctx: Context, args: Any) -> Reconciled:
     build = await provider_of(ctx).status(args.build)
     done = build.state == "cancelled"
@@ -185,6 +196,7 @@ async def _find_cancelled(ctx: Context, args: Any) -> Reconciled:
     risk=Risk.CHANGE,
     target="build:{build}",
     preview=_preview_cancel,
+    precondition=_under_way,
     verify=_CANCEL_CHECK,
     undo="cicd.rerun",
     reconcile=_find_cancelled,

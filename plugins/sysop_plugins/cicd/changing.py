@@ -36,12 +36,17 @@ def name_of(build: str) -> str:
     return found[1] if found else build
 
 
+def is_here(build: str) -> bool:
+    """Tell whether a build is one of this machine, which begins at once; elsewhere one may wait for a free worker."""
+    return _provider(build) == "local"
+
+
 def pause(ctx: Context, build: Build) -> timedelta | None:
     """Return after which time a build is looked at again: a tenth of its age, where each look is a question elsewhere.
 
     Webhooks tell sooner. None, for a build on this machine, leaves it at the post-check's own pace.
     """
-    if _provider(build.id) == "local":
+    if is_here(build.id):
         return None
     age = timedelta(milliseconds=max(0, ctx.now() - build.created_at))
     return min(_LONGEST, max(timedelta(seconds=2), age / _SHARE))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from sysop.api import Context
@@ -17,19 +19,24 @@ from sysop_plugins.cicd.settings import Settings
 
 
 def provider_of(ctx: Context) -> Providers:
-    """Return all providers of the settings as one."""
+    """Return all providers of the settings as one.
+
+    Each is made when it is asked first: only then is its credential read, and one that is missing is in no other's way.
+    """
     settings: Settings = ctx.settings
-    found: dict[str, Provider] = {"local": LocalProvider(builds_folder(settings, ctx.state), settings)}
+    found: dict[str, Callable[[], Provider]] = {
+        "local": partial(LocalProvider, builds_folder(settings, ctx.state), settings)
+    }
     if settings.github is not None:
-        found["github"] = GitHubProvider(ctx, settings, settings.github)
+        found["github"] = partial(GitHubProvider, ctx, settings, settings.github)
     if settings.gitlab is not None:
-        found["gitlab"] = GitLabProvider(ctx, settings, settings.gitlab)
+        found["gitlab"] = partial(GitLabProvider, ctx, settings, settings.gitlab)
     if settings.jenkins is not None:
-        found["jenkins"] = JenkinsProvider(ctx, settings, settings.jenkins)
+        found["jenkins"] = partial(JenkinsProvider, ctx, settings, settings.jenkins)
     if settings.argocd is not None:
-        found["argocd"] = ArgoProvider(ctx, settings, settings.argocd)
+        found["argocd"] = partial(ArgoProvider, ctx, settings, settings.argocd)
     if settings.buildbot is not None:
-        found["buildbot"] = BuildbotProvider(ctx, settings, settings.buildbot)
+        found["buildbot"] = partial(BuildbotProvider, ctx, settings, settings.buildbot)
     return Providers(found, settings)
 
 

@@ -16,7 +16,10 @@ class _Data(BaseModel):
 
 
 class Flaky(_Data):
-    """Builds of the same that both failed and succeeded: it is chance that decides. `builds` are the newest ten."""
+    """Builds of the same commit with the same parameters that both failed and succeeded: it is chance that decides.
+
+    `builds` are the newest ten.
+    """
 
     parameters: dict[str, str]
     failed: int
@@ -61,7 +64,7 @@ def health(pipeline: str, days: int, builds: Sequence[Build]) -> PipelineHealth:
         median_seconds=round(median(seconds), 1) if seconds else None,
         slowest_seconds=round(max(seconds), 1) if seconds else None,
         failing_since=_failing_since(told),
-        flaky=tuple(_flaky(told)),
+        flaky=tuple(_flaky(ended)),
     )
 
 
@@ -76,11 +79,17 @@ def _failing_since(told: Sequence[Build]) -> int | None:
     return since
 
 
-def _flaky(told: Iterable[Build]) -> Iterable[Flaky]:
-    """Yield what was built several times with unlike ends, the most often failed first."""
+def _flaky(ended: Iterable[Build]) -> Iterable[Flaky]:
+    """Yield what was built several times with unlike ends, the most often failed first.
+
+    A build that names no commit is taken to be of the one before: Jenkins names only what is new.
+    """
     alike: dict[str, list[Build]] = {}
-    for build in told:
-        alike.setdefault(json.dumps(build.parameters, sort_keys=True), []).append(build)
+    commit = ""
+    for build in ended:
+        commit = build.commit or commit
+        if build.state != "cancelled":
+            alike.setdefault(json.dumps([commit, build.parameters], sort_keys=True), []).append(build)
     found = []
     for builds in alike.values():
         failed = sum(one.state == "failed" for one in builds)

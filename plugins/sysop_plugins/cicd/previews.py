@@ -13,8 +13,9 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from sysop.api import CallError, Context
 from sysop_plugins.cicd.connect import provider_of
 from sysop_plugins.cicd.provider import Build, Comparison, Deploy
-from sysop_plugins.cicd.settings import HealthQuery, Settings
+from sysop_plugins.cicd.settings import Settings
 from sysop_plugins.cicd.versions import clock
+from sysop_plugins.remote.queries import HealthQuery
 
 _PATIENCE = 4.0
 """Seconds for each side question; a card is wanted soon, and the gate allows a preview ten."""

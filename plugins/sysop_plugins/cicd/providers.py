@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from sysop.api import InvalidCall
 from sysop_plugins.cicd.provider import Build, Comparison, Deploy, Found, Live, Pipeline, Provider, Rollout
@@ -13,8 +13,9 @@ from sysop_plugins.cicd.settings import Settings
 class Providers:
     """A provider over several. What one of them cannot answer is not answered by the others in its place."""
 
-    def __init__(self, providers: Mapping[str, Provider], settings: Settings) -> None:
-        self._providers = providers
+    def __init__(self, makers: Mapping[str, Callable[[], Provider]], settings: Settings) -> None:
+        self._makers = makers
+        self._made: dict[str, Provider] = {}
         self._settings = settings
 
     async def list_pipelines(self) -> tuple[Pipeline, ...]:
@@ -54,7 +55,7 @@ class Providers:
         """Return the builds that were asked for or ended within the last minutes, newest first."""
         if pipeline is not None:
             return await self._running(pipeline).builds(pipeline, minutes)
-        found = await asyncio.gather(*(one.builds(None, minutes) for one in self._providers.values()))
+        found = await asyncio.gather(*(self.only(one).builds(None, minutes) for one in self._makers))
         return tuple(sorted((b for builds in found for b in builds), key=lambda b: (b.created_at, b.id), reverse=True))
 
     async def unfinished(self, service: str) -> tuple[Build, ...]:
@@ -65,7 +66,7 @@ class Providers:
         """Return the deploys of the last minutes in any state, newest first."""
         if service is not None:
             return await self._deploying(service).recent_deploys(service, minutes)
-        found = await asyncio.gather(*(one.recent_deploys(None, minutes) for one in self._providers.values()))
+        found = await asyncio.gather(*(self.only(one).recent_deploys(None, minutes) for one in self._makers))
         return tuple(sorted((d for deploys in found for d in deploys), key=lambda d: (d.at, d.build), reverse=True))
 
     async def history(self, service: str) -> tuple[Deploy, ...]:
@@ -90,23 +91,25 @@ class Providers:
 
     def only(self, provider: str) -> Provider:
         """Return one of them by its name."""
-        return self._providers[provider]
+        if provider not in self._made:
+            self._made[provider] = self._makers[provider]()
+        return self._made[provider]
 
     def _running(self, pipeline: str) -> Provider:
         declared = self._settings.declared()
         if pipeline not in declared:
             known = ", ".join(sorted(declared)) or "none; declare them under plugins.cicd"
             raise InvalidCall(f"pipeline: there is no pipeline {pipeline!r}; there are: {known}")
-        return self._providers[declared[pipeline].provider]
+        return self.only(declared[pipeline].provider)
 
     def _deploying(self, service: str) -> Provider:
-        if len(self._providers) == 1:  # what it has on record is told even where nothing deploys the service any more
-            return next(iter(self._providers.values()))
+        if len(self._makers) == 1:  # what it has on record is told even where nothing deploys the service any more
+            return self.only(next(iter(self._makers)))
         return self._running(self._settings.pipeline_of(service))
 
     def _having(self, build: str) -> Provider:
         name, colon, _ = build.partition(":")
-        found = self._providers.get(name if colon else "local")
-        if found is None:
+        provider = name if colon else "local"
+        if provider not in self._makers:
             raise InvalidCall(f"build: there is no build {build!r}; {name} is not among the providers of plugins.cicd")
-        return found
+        return self.only(provider)

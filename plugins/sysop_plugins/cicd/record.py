@@ -13,13 +13,17 @@ _LONG = 7 * 24 * 3600 * 1000
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A build that brings a version of a service live. `key` is ours, empty where somebody else asked for it."""
+    """A build that brings a version of a service live. `key` is ours, empty where somebody else asked for it.
+
+    `came_live` marks one whose version runs though the build has not ended well: it is what a rollback takes back.
+    """
 
     build: Build
     service: str
     version: str
     change: str = ""
     key: str = ""
+    came_live: bool = False
 
     def deploy(self, previous: str | None) -> Deploy:
         """Return it as a deploy."""
@@ -42,15 +46,15 @@ class Record:
 
 
 def history(records: Iterable[Record], service: str) -> tuple[Deploy, ...]:
-    """Return the deploys of a service that succeeded, in the order they came live."""
-    mine = _succeeded(records, service)
+    """Return the deploys of a service that came live, in that order."""
+    mine = _live_ones(records, service)
     before = [None, *(one.version for one in mine)]
     return tuple(one.deploy(previous) for one, previous in zip(mine, before, strict=False))
 
 
-def _succeeded(records: Iterable[Record], service: str) -> list[Record]:
-    mine = [one for one in records if one.service == service and one.build.state == "succeeded"]
-    return sorted(mine, key=lambda one: (one.build.finished_at or 0, *_asked(one)))
+def _live_ones(records: Iterable[Record], service: str) -> list[Record]:
+    mine = [one for one in records if one.service == service and (one.came_live or one.build.state == "succeeded")]
+    return sorted(mine, key=lambda one: (one.build.finished_at or one.build.created_at, *_asked(one)))
 
 
 def _asked(record: Record) -> tuple[int, int, str]:
@@ -74,15 +78,16 @@ def _live_before(records: Sequence[Record], it: Record) -> str | None:
     asked = it.build.created_at
     before = [
         one
-        for one in _succeeded(records, it.service)
+        for one in _live_ones(records, it.service)
         if (one.build.finished_at or one.build.created_at) <= asked and _asked(one) < _asked(it)
     ]
     return before[-1].version if before else None
 
 
 def unfinished(records: Iterable[Record], service: str) -> tuple[Build, ...]:
-    """Return the builds of a service that have not ended, oldest first."""
-    builds = [one.build for one in records if one.service == service and not one.build.finished]
+    """Return the builds of a service that have still to bring their version live, oldest first."""
+    open_ones = [one for one in records if one.service == service and not one.came_live]
+    builds = [one.build for one in open_ones if not one.build.finished]
     return tuple(sorted(builds, key=lambda build: (build.created_at, build.id)))
 
 

@@ -5,22 +5,23 @@ Each decides from what can be read now and remembers nothing, so it may be asked
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 from sysop.api import CallError, Context, Verification
-from sysop_plugins.cicd.changing import name_of, pause
+from sysop_plugins.cicd.changing import is_here, name_of, pause
 from sysop_plugins.cicd.connect import provider_of
 from sysop_plugins.cicd.declared import LONGEST_BUILD
-from sysop_plugins.cicd.health import Times, judge
 from sysop_plugins.cicd.provider import Build
-from sysop_plugins.cicd.settings import LONGEST_HEALTH, HealthQuery, Settings
+from sysop_plugins.cicd.settings import Settings
+from sysop_plugins.remote.health import Times, judge_all
+from sysop_plugins.remote.queries import LONGEST_HEALTH
 
 _NEVER_STARTED = timedelta(minutes=1)
 _ENDING = timedelta(minutes=1)  # from a build's time-out to the record of its end: signals, and a slow disk
-LONGEST_CHECK = _NEVER_STARTED + timedelta(seconds=LONGEST_BUILD) + _ENDING + timedelta(seconds=LONGEST_HEALTH)
+# A build may wait for a worker as long as it may run.
+LONGEST_CHECK = 2 * timedelta(seconds=LONGEST_BUILD) + _ENDING + timedelta(seconds=LONGEST_HEALTH)
 
 
 async def build_ended_well(ctx: Context, args: Any, result: Any) -> Verification:
@@ -58,7 +59,7 @@ async def _service_is_well(ctx: Context, result: Any, undo: str, parameter: str)
     queries = settings.health_of(service)
     if not queries:
         return Verification("passed", f"{ended.detail}; no health query is declared for {service}")
-    found = await _judge_health(ctx, queries, Times(build.created_at, build.finished_at))
+    found = await judge_all(ctx, queries, Times(build.created_at, build.finished_at, "the build"))
     if found.state != "failed" or before in (None, version):
         return found
     return replace(found, detail=f"{found.detail}; {undo} service={service} {parameter}={before} takes {version} back")
@@ -82,10 +83,13 @@ def _judge_build(build: Build) -> Verification | None:
 
 
 def _still(ctx: Context, build: Build, unread: str) -> Verification:
-    """Wait for a build's end for as long as its pipeline may take, and no longer. `unread` says why nobody knows it."""
+    """Wait for a build's end for as long as its pipeline may take, and no longer. `unread` says why nobody knows it.
+
+    One that waits for a worker of a server elsewhere may wait as long before it begins.
+    """
     detail = unread or f"{build.id} is {build.state}"
-    age = timedelta(milliseconds=ctx.now() - build.created_at)
-    if not unread and build.started_at is None and age > _NEVER_STARTED:
+    age = timedelta(milliseconds=ctx.now() - (build.started_at or build.created_at))
+    if not unread and build.started_at is None and is_here(build.id) and age > _NEVER_STARTED:
         return Verification("failed", f"{build.id} was never started")
     settings: Settings = ctx.settings
     allowed = timedelta(seconds=settings.timeout_of(build.pipeline))
@@ -96,18 +100,3 @@ def _still(ctx: Context, build: Build, unread: str) -> Verification:
 
 def _pending(ctx: Context, build: Build, detail: str) -> Verification:
     return Verification("pending", detail, pause(ctx, build), (name_of(build.id),))
-
-
-async def _judge_health(ctx: Context, queries: Sequence[HealthQuery], times: Times) -> Verification:
-    """Pass when every query is well; fail when one of them has not been for as long as it may take."""
-    told = [(health, *await judge(ctx, health, times)) for health in queries]
-    ill = [(health, detail) for health, well, detail in told if not well]
-    if not ill:
-        return Verification("passed", "; ".join(detail for _, _, detail in told))
-    age = ctx.now() - times.ended
-    late = [(health, detail) for health, detail in ill if age >= health.within_seconds * 1000]
-    if not late:
-        return Verification("pending", "; ".join(detail for _, detail in ill))
-    longest = max(health.within_seconds for health, _ in late)
-    details = "; ".join(detail for _, detail in late)
-    return Verification("failed", f"not well within {longest} s after the build: {details}")

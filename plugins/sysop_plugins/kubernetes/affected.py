@@ -27,7 +27,7 @@ async def budgets(server: Server, it: Workload) -> list[str]:
     except CallError as failed:
         return [f"PodDisruptionBudgets cannot be read: {failed}"]
     labels = (it.spec.template.get("metadata") or {}).get("labels") or {}
-    return [_budget(one) for one in found if one.spec.selector.match_labels.items() <= labels.items()]
+    return [_budget(one) for one in found if one.spec.selector is not None and one.spec.selector.fits(labels)]
 
 
 async def lately(ctx: Context, service: str) -> list[str]:

@@ -67,6 +67,11 @@ class Pod(Shape):
         return any(one.type == "Ready" and one.status == "True" for one in self.status.conditions)
 
     @property
+    def over(self) -> bool:
+        """Tell whether it has ended for good, as an evicted one has."""
+        return self.status.phase in ("Failed", "Succeeded")
+
+    @property
     def restarts(self) -> int:
         """Return how often its containers were started again."""
         return sum(one.restart_count for one in self.status.container_statuses)

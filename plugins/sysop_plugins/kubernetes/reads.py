@@ -11,7 +11,7 @@ from sysop.api import ActionFailed, Context, InvalidCall, Risk, ServiceName, act
 from sysop_plugins.kubernetes.pods import Pod
 from sysop_plugins.kubernetes.quantities import cores, size
 from sysop_plugins.kubernetes.rollout import RolloutState, images_of, rolled, template_of
-from sysop_plugins.kubernetes.server import server_of
+from sysop_plugins.kubernetes.server import Server, server_of
 from sysop_plugins.kubernetes.settings import Place, Settings
 from sysop_plugins.kubernetes.shapes import Event, Workload
 from sysop_plugins.kubernetes.told import (
@@ -82,7 +82,7 @@ async def events(
     since = ctx.now() - minutes * 60_000
     told: list[Happened] = []
     for namespace in [at.namespace] if at else settings.namespaces:
-        names = [one.metadata.name for one in await server.workloads("deployments", namespace)] if at else []
+        names = await _names(server, namespace) if at else []
         told += [_told(one) for one in await server.events(namespace) if at is None or _about(one, names) == at.name]
     told = [one for one in told if one.at >= since and (one.type == "Warning" or not warnings_only)]
     told.sort(key=lambda one: one.at, reverse=True)
@@ -197,8 +197,12 @@ def _revision(it: Workload) -> Revision:
     )
 
 
+async def _names(server: Server, namespace: str) -> list[str]:
+    return [one.metadata.name for kind in _KINDS for one in await server.workloads(kind, namespace)]
+
+
 def _about(event: Event, names: Sequence[str]) -> str:
-    """Return the Deployment an event is about: the longest name that its object, or the pod's, begins with."""
+    """Return the workload an event is about: the longest name that its object, or the pod's, begins with."""
     name = event.involved_object.name
     return max((one for one in names if name == one or name.startswith(f"{one}-")), key=len, default="")
 
@@ -215,6 +219,7 @@ def _told(it: Event) -> Happened:
 
 
 def _picked(pods: Sequence[Pod], name: str | None, at: Place) -> Pod:
+    """Return the pod that was named, else the one worst off of those that are not over: an evicted one has no log."""
     if name is not None:
         for one in pods:
             if one.metadata.name == name:
@@ -223,4 +228,4 @@ def _picked(pods: Sequence[Pod], name: str | None, at: Place) -> Pod:
         raise InvalidCall(f"pod: {at} has no pod {name!r}; it has: {known}")
     if not pods:
         raise ActionFailed(f"service: {at} has no pods")
-    return min(pods, key=lambda one: (one.ready, -one.restarts, -one.metadata.creation_timestamp))
+    return min(pods, key=lambda one: (one.over, one.ready, -one.restarts, -one.metadata.creation_timestamp))

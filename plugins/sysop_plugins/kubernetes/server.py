@@ -117,9 +117,8 @@ class Server:
         path = f"/apis/authorization.k8s.io/v1/{kind.lower()}s"
         asked = {"user": user} if user else {}
         body = {"apiVersion": "authorization.k8s.io/v1", "kind": kind, "spec": {**spec, **asked}}
-        wire = replace(self.wire)  # of its own, since a review changes nothing
-        answer = await wire.change("POST", path, body, ok=frozenset({200, 201}))
-        return wire.fits(TypeAdapter(Review), answer).status.allowed
+        answer = await self.wire.question("POST", path, body, ok=frozenset({200, 201}))
+        return self.wire.fits(TypeAdapter(Review), answer).status.allowed
 
     async def _one(self, shape: type[T], path: str) -> T:
         return await self.wire.read(TypeAdapter(shape), path)
@@ -141,7 +140,8 @@ class Server:
         query = {"fieldManager": _MANAGER, "fieldValidation": "Strict", **({"dryRun": "All"} if dry_run else {})}
         headers = {**self.wire.headers, "content-type": "application/merge-patch+json"}
         wire = replace(self.wire, headers=headers)
-        return wire.fits(TypeAdapter(shape), await wire.change("PATCH", f"{path}?{urlencode(query)}", patch, ok=_OK))
+        send = wire.question if dry_run else wire.change
+        return wire.fits(TypeAdapter(shape), await send("PATCH", f"{path}?{urlencode(query)}", patch, ok=_OK))
 
 
 def owned_by(of: Workload, sets: Iterable[Workload]) -> tuple[Workload, ...]:

@@ -8,9 +8,8 @@ from typing import Annotated, Self
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from sysop.api import ActionFailed
+from sysop_plugins.remote.queries import HealthQuery, Queries, asked_of
 
-SAMPLES = 3
-"""So many readings in a row, all after the pods came to rest, must be below the bound: one alone may be a lucky gap."""
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")]
 
 
@@ -33,25 +32,13 @@ class ScaleBounds(Section):
         return self
 
 
-class HealthQuery(Section):
-    """What a service must show after a change: the query's only series stays below the bound.
-
-    `within_seconds` counts from when the pods came to rest; `{service}` in the query is replaced.
-    """
-
-    query: str = Field(min_length=1)
-    below: float
-    within_seconds: int = Field(default=60, ge=1, le=150)
-    every_seconds: int = Field(default=2, ge=1, le=30)
-
-
 class ServiceSettings(Section):
     """Where a service runs: its Deployment, named like the service unless said otherwise."""
 
     namespace: Name | None = None
     deployment: Name | None = None
     scale: ScaleBounds | None = None
-    health: HealthQuery | None = None
+    health: Queries = ()
 
 
 class Place(Section):
@@ -81,7 +68,7 @@ class Settings(Section):
     nodes: bool = False
     feed: bool = False
     scale: ScaleBounds = ScaleBounds()
-    health: HealthQuery | None = None
+    health: Queries = ()
     services: dict[str, ServiceSettings] = Field(default_factory=dict)
     steady_seconds: float = Field(default=10, ge=0, le=300)
     timeout: float = Field(default=10, gt=0, le=60)
@@ -131,11 +118,10 @@ class Settings(Section):
         named = self.services.get(service)
         return (named and named.scale) or self.scale
 
-    def health_of(self, service: str) -> HealthQuery | None:
-        """Return what a service must show after a change, None where nothing is declared."""
+    def health_of(self, service: str) -> tuple[HealthQuery, ...]:
+        """Return what a service must show after a change, nothing where nothing is declared."""
         named = self.services.get(service)
-        found = (named and named.health) or self.health
-        return found and found.model_copy(update={"query": found.query.replace("{service}", service)})
+        return asked_of(service, (named and named.health) or self.health)
 
     def _place(self, service: str) -> Place | None:
         named = self.services.get(service, ServiceSettings())

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Generic, TypeVar
+from collections.abc import Mapping
+from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.alias_generators import to_camel
@@ -64,11 +65,40 @@ class Condition(Shape):
     last_update_time: Time | None = None
 
 
+class Expression(Shape):
+    """What one label of a pod must be."""
+
+    key: str
+    operator: Literal["In", "NotIn", "Exists", "DoesNotExist"]
+    values: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        """Return it as the server is asked with it."""
+        values = f"({','.join(self.values)})"
+        words = {"In": f"{self.key} in {values}", "NotIn": f"{self.key} notin {values}", "Exists": self.key}
+        return words.get(self.operator, f"!{self.key}")
+
+    def fits(self, labels: Mapping[str, str]) -> bool:
+        """Tell whether labels are so. A label that is missing is in no list."""
+        found = labels.get(self.key)
+        named = found in self.values if self.operator in ("In", "NotIn") else found is not None
+        return named == (self.operator in ("In", "Exists"))
+
+
 class Selector(Shape):
-    """How an object finds its pods. Expressions are not read: where there are any, labels alone would find more."""
+    """How an object finds its pods: all of its labels and expressions must hold."""
 
     match_labels: Strings
-    match_expressions: tuple[Any, ...] = ()
+    match_expressions: tuple[Expression, ...] = ()
+
+    def __str__(self) -> str:
+        """Return it as the server is asked with it."""
+        labels = (f"{name}={value}" for name, value in sorted(self.match_labels.items()))
+        return ",".join([*labels, *map(str, self.match_expressions)])
+
+    def fits(self, labels: Mapping[str, str]) -> bool:
+        """Tell whether it finds a pod with these labels."""
+        return self.match_labels.items() <= labels.items() and all(one.fits(labels) for one in self.match_expressions)
 
 
 class WorkloadSpec(Shape):
@@ -116,7 +146,7 @@ class Workload(Shape):
     @property
     def selector(self) -> str:
         """Return the label selector of its pods."""
-        return ",".join(f"{name}={value}" for name, value in sorted(self.spec.selector.match_labels.items()))
+        return str(self.spec.selector)
 
 
 class Involved(Shape):
@@ -164,7 +194,7 @@ class Autoscaler(Shape):
 class BudgetSpec(Shape):
     """How many pods must stay, or may be missing: numbers or percentages."""
 
-    selector: Selector = Selector()
+    selector: Selector | None = None
     min_available: int | str | None = None
     max_unavailable: int | str | None = None
 

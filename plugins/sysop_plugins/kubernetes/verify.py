@@ -5,8 +5,8 @@ Each decides from what can be read now and remembers nothing, so it may be asked
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -15,15 +15,15 @@ from sysop_plugins.kubernetes.changed import Changed
 from sysop_plugins.kubernetes.pods import Pod
 from sysop_plugins.kubernetes.rollout import rolled
 from sysop_plugins.kubernetes.server import server_of
-from sysop_plugins.kubernetes.settings import SAMPLES, HealthQuery, Settings
-from sysop_plugins.kubernetes.shapes import Workload
+from sysop_plugins.kubernetes.settings import Settings
+from sysop_plugins.remote.health import Times, judge_all
 
 _SLOW = timedelta(seconds=30)  # from a change to its first pod, and from the last pod to the controller's word
 LONGEST_CHECK = timedelta(hours=2)
 
 
 async def pods_are_well(ctx: Context, args: Any, result: Any) -> Verification:
-    """Pass when all pods are new and have stayed ready without a restart, and the health query its bound."""
+    """Pass when all pods are new and have stayed ready without a restart, and every health query is well."""
     settings: Settings = ctx.settings
     change = Changed.model_validate(result)
     try:
@@ -38,18 +38,19 @@ async def pods_are_well(ctx: Context, args: Any, result: Any) -> Verification:
     allowed = timedelta(seconds=it.spec.progress_deadline_seconds + settings.steady_seconds) + _SLOW
     if how.state != "complete":
         return _late(ctx, change, allowed, f"{change.object} is {how.state}: {how.detail}{_why(pods)}")
-    since = _at_rest(it, pods, change)
+    since = _at_rest(pods, change)
     if ctx.now() - since < settings.steady_seconds * 1000:
         told = f"all {it.spec.replicas} pods are ready, for less than {settings.steady_seconds:g} s"
         return _late(ctx, change, allowed, told)
     told = f"all {it.spec.replicas} pods are ready and have not restarted for {settings.steady_seconds:g} s"
-    health = settings.health_of(args.service)
-    if health is None:
+    queries = settings.health_of(args.service)
+    if not queries:
         return Verification("passed", f"{told}; no health query is declared for {args.service}")
-    return await _judge_health(ctx, health, since, told)
+    found = await judge_all(ctx, queries, Times(change.at, since, "its pods came to rest"))
+    return replace(found, detail=f"{told}; {found.detail}") if found.state == "passed" else found
 
 
-def _at_rest(it: Workload, pods: Sequence[Pod], change: Changed) -> int:
+def _at_rest(pods: Sequence[Pod], change: Changed) -> int:
     """Return since when nothing has moved: no pod turned ready or not, no container ended."""
     return max([change.at, *(pod.turned_at for pod in pods)])
 
@@ -64,31 +65,6 @@ def _late(ctx: Context, change: Changed, allowed: timedelta, detail: str) -> Ver
     if ctx.now() - change.at < allowed.total_seconds() * 1000:
         return Verification("pending", detail)
     return Verification("failed", f"{detail}, {allowed.total_seconds():g} s after the change")
-
-
-async def _judge_health(ctx: Context, health: HealthQuery, since: int, told: str) -> Verification:
-    well, detail = await _readings(ctx, health, since)
-    if well:
-        return Verification("passed", f"{told}; {detail}")
-    if ctx.now() - since < health.within_seconds * 1000:
-        return Verification("pending", detail)
-    return Verification("failed", f"not well within {health.within_seconds} s after its pods were: {detail}")
-
-
-async def _readings(ctx: Context, health: HealthQuery, since: int) -> tuple[bool, str]:
-    """Tell whether the last readings since then are all below the bound."""
-    minutes = math.ceil(health.every_seconds * SAMPLES / 60)
-    try:
-        read = await ctx.read("metrics.range", query=health.query, minutes=minutes, step_seconds=health.every_seconds)
-    except CallError as failed:
-        return False, f"the health query could not be read: {failed}"
-    if len(read["series"]) != 1:
-        return False, f"{health.query} gives {len(read['series'])} series, one is needed"
-    points = [one["value"] for one in read["series"][0]["points"] if one["at"] * 1000 >= since]
-    last = points[-SAMPLES:]
-    shown = ", ".join("none" if value is None else f"{value:.4g}" for value in last) or "none"
-    detail = f"{health.query}: last readings {shown}, bound {health.below:g}"
-    return len(last) == SAMPLES and all(value is not None and value < health.below for value in last), detail
 
 
 async def node_is_so(ctx: Context, args: Any, result: Any) -> Verification:

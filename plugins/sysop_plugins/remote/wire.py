@@ -115,11 +115,16 @@ class Wire:
 
         After a server error or no answer the gate knows by itself that the change may have been made, and looks it up.
         """
+        answer = await self.question(method, path, body, ok=ok)
+        self.changed = True
+        return answer
+
+    async def question(self, method: str, path: str, body: Any = None, *, ok: frozenset[int]) -> Response:
+        """Send a request once that changes nothing though its method could: a dry run, or a question with a body."""
         address = self.base + path
         answer = await self.http.request(method, address, json=body, headers=self.headers, timeout=self.timeout)
         if answer.status not in ok:
             raise self._refused(answer)
-        self.changed = True
         return answer
 
     def fits(self, shape: TypeAdapter[T], answer: Response) -> T:

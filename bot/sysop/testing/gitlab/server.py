@@ -221,7 +221,7 @@ class GitLab(StandIn):
             "iid": it.id,
             "ref": it.ref,
             "sha": _sha(it.ref),
-            "status": _STATUS[last.state],
+            "status": it.deployed or _STATUS[last.state],
             "created_at": iso(last.began),
             "updated_at": iso(last.ended or last.began),
             "user": self._user(),

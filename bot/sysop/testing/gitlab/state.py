@@ -19,7 +19,10 @@ class Try:
 
 @dataclass(slots=True)
 class Pipeline:
-    """A pipeline. It has one job, `build`, which is tried again and again."""
+    """A pipeline. It has one job, `build`, which is tried again and again.
+
+    `deployed` is how its deployment ended, where that is not how the pipeline did.
+    """
 
     id: int
     ref: str
@@ -27,6 +30,7 @@ class Pipeline:
     created: int
     tries: list[Try]
     source: str = "api"
+    deployed: str | None = None
 
     @property
     def newest(self) -> Progress:

@@ -55,11 +55,15 @@ class Applications:
         place = self.place(service)
         return await self.records(place, await self.app(place))
 
-    async def all(self, pipeline: str | None, *, deploys: bool = False) -> list[Record]:
-        """Return what is on record of a pipeline's applications or of all, perhaps of those that deploy only."""
+    async def all(self, pipeline: str | None, begin: int, *, deploys: bool = False) -> list[Record]:
+        """Return what is on record of a pipeline's applications or of all, perhaps of those that deploy only.
+
+        Applications with which nothing happened since `begin` are left out: each would cost a question a commit.
+        """
         names = [name for name, one in self._pipelines.items() if pipeline in (None, name) and one.deploys >= deploys]
         places = [found for name in names for found in await self.places(name)]
-        return [one for place, app in places for one in await self.records(place, app)]
+        moved = [(place, app) for place, app in places if not app.still_since(begin)]
+        return [one for place, app in moved for one in await self.records(place, app)]
 
     async def places(self, pipeline: str) -> list[tuple[Place, App]]:
         """Return the applications of a pipeline as they are now."""

@@ -103,7 +103,8 @@ class ArgoProvider:
     async def builds(self, pipeline: str | None, minutes: int) -> tuple[Build, ...]:
         """Return the operations of the last minutes, newest first."""
         begin = self._ctx.now() - minutes * 60_000
-        found = [one.build for one in await self._apps.all(pipeline) if (one.build.finished_at or begin) >= begin]
+        known = await self._apps.all(pipeline, begin)
+        found = [one.build for one in known if (one.build.finished_at or begin) >= begin]
         return tuple(sorted(found, key=lambda build: (build.created_at, build.id), reverse=True))
 
     async def unfinished(self, service: str) -> tuple[Build, ...]:
@@ -112,8 +113,9 @@ class ArgoProvider:
 
     async def recent_deploys(self, service: str | None, minutes: int) -> tuple[Deploy, ...]:
         """Return the operations of the last minutes as deploys, newest first."""
-        known = await self._apps.all(None, deploys=True) if service is None else await self._apps.of(service)
-        return record.recent(known, service, self._ctx.now() - minutes * 60_000)
+        begin = self._ctx.now() - minutes * 60_000
+        known = await self._apps.all(None, begin, deploys=True) if service is None else await self._apps.of(service)
+        return record.recent(known, service, begin)
 
     async def history(self, service: str) -> tuple[Deploy, ...]:
         """Return the deploys of a service that succeeded, in the order they came live: as many as Argo CD keeps."""
@@ -138,6 +140,8 @@ class ArgoProvider:
     async def find(self, key: str, pipeline: str) -> Found:
         """Tell whether the key asked for an operation of one of a pipeline's applications."""
         for place, app in await self._apps.places(pipeline):
+            if not wishes.may_carry(app, key):
+                continue
             own = wishes.own(app, await self._apps.records(place, app), key)
             if own is not None:
                 version = own.parameters.get("version", "")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sysop_plugins.cicd.argocd.ids import OperationId
@@ -85,12 +85,16 @@ class Named:
 
 
 def records_of(app: App, named: Named) -> list[Record]:
-    """Return the operations that are remembered, oldest first: those that succeeded, and the last one in any state."""
+    """Return the operations that are remembered, oldest first: those that succeeded, and the last one in any state.
+
+    What the history has is what was brought to the cluster, also where the application is not well with it.
+    """
     found = [_remembered(entry, named) for entry in app.status.history]
     state = app.status.operationState
     if state is not None:
         last = _last(app, state, named)
-        found = [one for one in found if one.build.id != last.build.id] + [last]
+        before = [one for one in found if one.build.id != last.build.id]
+        found = [*before, replace(last, came_live=len(before) < len(found))]
     if app.operation is not None:
         found.append(waiting(app, named))
     return found

@@ -144,6 +144,13 @@ class App(_Sent):
         """Return when the last operation began, zero where there was none."""
         return self.status.operationState.startedAt if self.status.operationState else 0
 
+    def still_since(self, begin: int) -> bool:
+        """Tell whether nothing was asked for, went on or ended since a time in milliseconds."""
+        state = self.status.operationState
+        ends = [entry.deployedAt for entry in self.status.history[-1:]]
+        ends += [state.finishedAt or state.startedAt] if state else []
+        return not self.busy and self.status.health.status != "Progressing" and max(ends, default=0) < begin
+
     @property
     def busy(self) -> bool:
         """Tell whether an operation waits or goes on."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sysop.api import ActionFailed
 from sysop_plugins.cicd.argocd.applications import Place
 from sysop_plugins.cicd.argocd.ids import OperationId
-from sysop_plugins.cicd.argocd.reading import asked
+from sysop_plugins.cicd.argocd.reading import KEY, asked
 from sysop_plugins.cicd.argocd.replies import App, Entry
 from sysop_plugins.cicd.provider import Build
 from sysop_plugins.cicd.record import Record
@@ -27,6 +27,13 @@ def own(app: App, known: list[Record], key: str) -> Build | None:
         and not one.key
     ]
     return after[0] if after else None
+
+
+def may_carry(app: App, key: str) -> bool:
+    """Tell whether an application can have an operation that a key asked for; it takes no further question."""
+    said, state = asked(app), app.status.operationState
+    operations = [*([app.operation] if app.operation else []), *([state.operation] if state else [])]
+    return (said is not None and said.key == key) or any(one.noted(KEY) == key for one in operations)
 
 
 def remembered(app: App, known: list[Record], version: str) -> Entry | None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from sysop.api import ActionFailed, Context, InvalidCall
 from sysop_plugins.cicd import record
-from sysop_plugins.cicd.buildbot.api import Api, Asked
+from sysop_plugins.cicd.buildbot.api import REMEMBERED, Api, Asked
 from sysop_plugins.cicd.buildbot.ids import build_id, parse
 from sysop_plugins.cicd.buildbot.logs import end_of
 from sysop_plugins.cicd.buildbot.reading import build_of, change_of, key_of, reason_of, text
@@ -126,7 +126,9 @@ class BuildbotProvider:
 
     async def find(self, key: str, pipeline: str) -> Found:
         """Tell whether the key asked for a build. The master lists what it has answered for."""
-        return record.found(_own(await self._records(pipeline), key))
+        asked = await self._api.requests(self._pipelines[pipeline].builder)
+        looked_at = [request.submitted_at * 1000 for request, _ in asked]
+        return record.told(_own(self._mine(pipeline, asked), key), looked_at, REMEMBERED, self._ctx.now())
 
     async def find_again(self, key: str, build: str) -> Found:
         """Tell whether the key asked for a build like another one."""
@@ -174,10 +176,11 @@ class BuildbotProvider:
 
     async def _records(self, name: str) -> list[Record]:
         """Return what was asked for of a pipeline, newest first."""
+        return self._mine(name, await self._api.requests(self._pipelines[name].builder))
+
+    def _mine(self, name: str, found: list[Asked]) -> list[Record]:
         one = self._pipelines[name]
-        found = await self._api.requests(one.builder)
-        mine = [asked for asked in found if self._name_of(one.builder, asked[0]) == name]
-        return [self._record(name, one, asked) for asked in mine]
+        return [self._record(name, one, asked) for asked in found if self._name_of(one.builder, asked[0]) == name]
 
     def _record(self, name: str, one: BuildbotPipeline, asked: Asked) -> Record:
         build = build_of(name, asked, one.parameters, self._settings.url)

@@ -71,6 +71,33 @@ class Deploying:
                 found += await asyncio.gather(*(self._record(each, one, it) for it in newest))
         return found
 
+    async def recent(self, begin: int) -> list[Record]:
+        """Return the deployments of all pipelines that were under way since then, and what was live before them.
+
+        It is asked for every minute, and each deployment costs one more question: older ones are left alone.
+        """
+        found: list[Record] = []
+        for name, one in self._pipelines.items():
+            edge = begin - round(one.timeout_seconds * 1000)
+            newest = await self._newest(one, 0)
+            fresh = [it for it in newest if it.created_at >= edge]
+            found += await asyncio.gather(*(self._record(name, one, it) for it in fresh))
+            found += await self._before(name, one, {self._service(name, it) for it in fresh}, newest[len(fresh) :])
+        return found
+
+    async def _before(
+        self, name: str, one: GitHubPipeline, services: set[str], older: list[Deployment]
+    ) -> list[Record]:
+        """Return, of each service, the older deployments down to the newest that succeeded."""
+        found: list[Record] = []
+        for it in older:
+            if not services:
+                break
+            if self._service(name, it) in services:
+                found.append(await self._record(name, one, it))
+                services -= {found[-1].service} if found[-1].build.state == "succeeded" else set()
+        return found
+
     async def find(self, key: str, name: str) -> Found:
         """Tell whether the key made a deployment."""
         one = self._pipelines[name]

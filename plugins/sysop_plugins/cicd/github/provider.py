@@ -64,6 +64,9 @@ class GitHubProvider:
         before = await self.status(build)
         if before.state not in ("failed", "cancelled"):
             raise ActionFailed(f"{build} is {before.state}; only what failed or was cancelled is run again")
+        newest = await self._api.newest(id)
+        if newest.run_attempt > id.attempt:
+            raise ActionFailed(f"{build} was run again already, as attempt {newest.run_attempt}")
         await self._api.rerun(id)
         after = await self._api.newest(id)
         if after.run_attempt == id.attempt:  # not shown yet
@@ -101,7 +104,7 @@ class GitHubProvider:
         if isinstance(id, DeploymentId):
             return await self._deploying.status(id)
         run = await self._api.run(id)
-        return build_of(id.repository, self._name_of(id.repository, run.path), run)
+        return build_of(id.repository, self._declared(id, run), run)
 
     async def logs(self, build: str, lines: int) -> str:
         """Return the last lines of what went wrong: of the failed jobs, else of the last one; at most 64 KiB."""
@@ -129,8 +132,9 @@ class GitHubProvider:
 
     async def recent_deploys(self, service: str | None, minutes: int) -> tuple[Deploy, ...]:
         """Return the deployments of the last minutes in any state, newest first."""
-        known = await self._deploying.records(None, 0) if service is None else await self._records(service)
-        return record.recent(known, service, self._ctx.now() - minutes * 60_000)
+        begin = self._ctx.now() - minutes * 60_000
+        known = await self._deploying.recent(begin) if service is None else await self._records(service)
+        return record.recent(known, service, begin)
 
     async def history(self, service: str) -> tuple[Deploy, ...]:
         """Return the deployments of a service that succeeded, in the order they came live."""
@@ -163,7 +167,7 @@ class GitHubProvider:
         id = self._run_id(build)
         run = await self._api.newest(id)
         if run.run_attempt > id.attempt:
-            again = build_of(id.repository, self._name_of(id.repository, run.path), run)
+            again = build_of(id.repository, self._declared(id, run), run)
             return Found(state="done", detail=f"{again.id} is {again.state}", build=again)
         return Found(state="not_done", detail=f"attempt {id.attempt} is still the last one")
 
@@ -195,13 +199,13 @@ class GitHubProvider:
             found, _ = await self._with_key(one, key)
         return found
 
-    def _name_of(self, repository: str, path: str) -> str:
-        """Return the pipeline a run belongs to; of one that is not declared, a name that no pipeline can have."""
-        file = path.partition("@")[0].rpartition("/")[2]
-        names = [
-            n for n, one in self._settings.pipelines.items() if (one.repository, one.workflow) == (repository, file)
-        ]
-        return names[0] if names else f"{repository}/{file or 'unknown'}"
+    def _declared(self, id: RunId, run: RunReply) -> str:
+        """Return the pipeline a run belongs to. Raises InvalidCall where none is declared for its workflow."""
+        file = run.path.partition("@")[0].rpartition("/")[2]
+        for name, one in self._settings.pipelines.items():
+            if (one.repository, one.workflow) == (id.repository, file):
+                return name
+        raise InvalidCall(f"build: {file!r} of {id.repository} is no workflow of plugins.cicd.github.pipelines")
 
     def _id(self, build: str) -> RunId | DeploymentId:
         """Return what an id names. Raises InvalidCall where no pipeline is declared for its repository."""

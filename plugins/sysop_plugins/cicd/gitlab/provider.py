@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from sysop.api import ActionFailed, Context, InvalidCall
 from sysop_plugins.cicd import record
@@ -55,7 +56,9 @@ class GitLabProvider:
         before = await self.status(build)
         if before.state not in ("failed", "cancelled"):
             raise ActionFailed(f"{build} is {before.state}; only what failed or was cancelled is run again")
-        id = self._id(build)
+        id, newest = self._id(build), parse(before.id)
+        if newest.attempt > id.attempt:
+            raise ActionFailed(f"{build} was run again already, as attempt {newest.attempt}")
         again = await self._api.retry(id)
         attempt = max(attempt_of(await self._api.jobs(id.project, id.number)), id.attempt + 1)
         return build_of(id.project, before.pipeline, again, attempt, {BY: by})
@@ -189,18 +192,28 @@ class GitLabProvider:
     async def _deploys(self, name: str) -> list[Record]:
         """Return what was deployed, whoever asked for it, and our own pipelines that have deployed nothing yet.
 
-        A deployment from a branch goes by its commit: the branch's name says nothing of the version.
+        A deployment from a branch goes by its commit: the branch's name says nothing of the version. What was deployed
+        is live also where a later job of its pipeline failed.
         """
         one = self._pipelines[name]
         ours = {parse(it.build.id).number: it for it in await self._records(name, source="api")}
-        found: list[Record] = []
+        live: dict[int, bool] = {}
+        theirs: list[Record] = []
         async for it in self._api.deployments(one.project, one.environment or ""):
             number = it.deployable.pipeline.id if it.deployable and it.deployable.pipeline else None
-            mine = ours.pop(number, None) if number is not None else None
-            found.append(mine or deployed(one.project, name, self._service(name, {}), it))
-            if len(found) == REMEMBERED:
+            if number is not None and number in ours:
+                live[number] = live.get(number, False) or it.status == "success"
+            else:
+                theirs.append(deployed(one.project, name, self._service(name, {}), it))
+            if len(theirs) + len(live) == REMEMBERED:
                 break
-        return [*found, *(it for it in ours.values() if not it.build.finished)]
+        known = [(it, live.get(number)) for number, it in ours.items()]
+        mine = [
+            replace(it, came_live=bool(well) and it.build.finished)
+            for it, well in known
+            if well is not None or not it.build.finished
+        ]
+        return [*theirs, *mine]
 
     def _service(self, name: str, variables: Mapping[str, str]) -> str:
         named = self._whole.services_of(name)

@@ -50,13 +50,13 @@ def build_of(project: str, name: str, it: PipelineReply, attempt: int, variables
 
 
 def deployed(project: str, name: str, service: str, it: Deployment) -> Record:
-    """Return a deployment that nobody asked us for."""
+    """Return a deployment that nobody asked us for. One that no pipeline made is not called like one."""
     pipeline = it.deployable.pipeline if it.deployable else None
     state = _STATES.get(it.status, "queued")
     ended = state in ("succeeded", "failed", "cancelled")
     version = it.ref if it.deployable and it.deployable.tag else it.sha[:SHORT]
     build = Build(
-        id=str(PipelineId(project, pipeline.id if pipeline else it.id, 1)),
+        id=str(PipelineId(project, pipeline.id, 1)) if pipeline else f"gitlab:{project}:deployment:{it.id}",
         pipeline=name,
         state=state,
         parameters={"service": service, "version": version},

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 
 from sysop.api import ActionFailed, Context, InvalidCall
@@ -157,10 +156,13 @@ class JenkinsProvider:
         return await self.status(str(BuildId(one.job, place, waits=True)))
 
     async def _all(self, name: str) -> list[Build]:
+        """Return what waits and what has a number. The queue is read first: what leaves it then is seen as a build."""
         one = self._pipelines[name]
-        done, waiting = await asyncio.gather(self._api.builds(one.job), self._api.waiting(one.job))
+        waiting = await self._api.waiting(one.job)
+        done = await self._api.builds(one.job)
+        begun = {it.queueId for it in done}
         builds = [build_of(one.job, name, it, one.key_parameter) for it in done]
-        return [*(waiting_of(one.job, name, it, one.key_parameter) for it in waiting), *builds]
+        return [*(waiting_of(one.job, name, it, one.key_parameter) for it in waiting if it.id not in begun), *builds]
 
     async def _records(self, name: str) -> list[Record]:
         return [self._record(name, build) for build in await self._all(name)]

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
-from sysop.api import CallError, Context
-from sysop_plugins.cicd.settings import SAMPLES, HealthQuery
+from sysop.api import CallError, Context, Verification
+from sysop_plugins.remote.queries import SAMPLES, HealthQuery
 
 _MOST_POINTS = 5000
 """Fewer than servers refuse for being too many; a longer time is read with longer steps."""
@@ -18,10 +18,11 @@ _SHOWN = 5
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """When a change began and when its build ended, in milliseconds since the epoch."""
+    """When a change began and when it was made, in milliseconds since the epoch; `event` is what made it, in words."""
 
     began: int
     ended: int
+    event: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +45,25 @@ class Limits:
         return ", ".join([*parts, *([self.note] if self.note else [])])
 
 
-async def judge(ctx: Context, health: HealthQuery, times: Times) -> tuple[bool, str]:
-    """Tell whether the last readings since the build's end are all well, and what they were."""
+async def judge_all(ctx: Context, queries: Sequence[HealthQuery], times: Times) -> Verification:
+    """Pass when every query is well; fail when one of them has not been for as long as it may take."""
+    told = [(health, *await _judge(ctx, health, times)) for health in queries]
+    ill = [(health, detail) for health, well, detail in told if not well]
+    if not ill:
+        return Verification("passed", "; ".join(detail for _, _, detail in told))
+    age = ctx.now() - times.ended
+    late = [(health, detail) for health, detail in ill if age >= health.within_seconds * 1000]
+    if not late:
+        return Verification("pending", "; ".join(detail for _, detail in ill))
+    longest = max(health.within_seconds for health, _ in late)
+    details = "; ".join(detail for _, detail in late)
+    return Verification("failed", f"not well within {longest} s after {times.event}: {details}")
+
+
+async def _judge(ctx: Context, health: HealthQuery, times: Times) -> tuple[bool, str]:
+    """Tell whether the last readings since the change was made are all well, and what they were."""
     if ctx.now() - times.ended < health.every_seconds * (health.readings - 1) * 1000:
-        return False, f"{health.query}: the build has just ended"
+        return False, f"{health.query}: too little time has passed since {times.event}"
     try:
         limits = await _limits(ctx, health, times)
         if limits is None:
