@@ -165,9 +165,11 @@ class Machine(RuleBasedStateMachine):
             self.do(self.bot.app.store.write(runs.release_all))
 
     def _restart(self) -> None:
-        for task in asyncio.all_tasks(self.loop):
+        left = asyncio.all_tasks(self.loop)
+        for task in left:
             task.cancel()
-        self.do(asyncio.sleep(0))
+        if left:  # a task that is not let come to its end keeps its connection
+            self.do(asyncio.wait(left, timeout=5))
         self.do(self.bot.close())
         self.bot = self._open()
 
