@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 BUILDBOT := .venv-buildbot
 ARGS ?=
-JOBS ?= 3
+JOBS ?= 2
 
 .DEFAULT_GOAL := help
 .PHONY: help demo dev serve test check bench format services lock docs clean

@@ -181,11 +181,18 @@ def test_a_crashing_release_and_a_bad_configuration_are_mended_only_by_what_was_
     wait_for(lambda: well(company, "search", "checkout"), MEND_SECONDS, "both to be well")
 
 
+def leaked(company, at_first, least):
+    """Return how much memory is in use where that is so much more than at first."""
+    now = of(company, "search")["memory_bytes"]
+    return now if now > at_first + least else None
+
+
 def test_a_leak_ends_with_a_restart_and_an_outage_outside_with_nothing(company):
+    at_first = of(company, "search")["memory_bytes"]
     company.order("fault", kind="leak", service="search")
     company.order("fault", kind="dependency", service="acquirer")
     fires(company, ("DependencyDown", "payments"), ("MemoryGrowing", "search"))
-    grown = of(company, "search")["memory_bytes"]
+    grown = wait_for(lambda: leaked(company, at_first, 10_000_000), 40, "the leak to show")
     restart(company, "search")
     kubernetes(company, deployment("payments"), {"replicas": 2})
     restart(company, "payments")

@@ -20,7 +20,9 @@ _DONE = frozenset({200})
 _V2 = "/api/v2"
 _REVISION = "got_revision"
 _STARTING = frozenset({"created", "starting"})
-_LOOKS, _LOOK_S = 12, 0.25
+_LOOKS, _LOOK_S = 24, 0.25
+_WAITS = 4
+"""A request that nobody has claimed after so many more looks waits for a worker."""
 
 Asked = tuple[replies.RequestReply, replies.BuildReply | None]
 """What was asked for, with its newest build where it has one."""
@@ -84,13 +86,23 @@ class Api:
     async def cancel(self, request: int, reason: str) -> None:
         """Ask for a build to stop, or for its request not to be built: the master knows which of them it still can.
 
-        Buildbot 4.3 forgets a build for ever that is stopped while it starts, so that moment is waited for.
+        Buildbot 4.3 loses a build for ever, and its builder with it, that is stopped while it starts, so that moment is
+        waited for. Raises ActionFailed where it lasts; nothing has been asked then.
         """
+        waiting = 0
         for _ in range(_LOOKS):
             asked, build = await self.request(request)
-            if not asked.claimed or (build is not None and build.state_string not in _STARTING):
+            if asked.complete or (build is not None and build.state_string not in _STARTING):
+                break
+            waiting = 0 if asked.claimed else waiting + 1
+            if waiting > _WAITS:
                 break
             await asyncio.sleep(_LOOK_S)
+        else:
+            raise ActionFailed(
+                f"buildbot: request {request} is just starting, and Buildbot would lose it if it were stopped in this "
+                "moment; cancel it again in a minute"
+            )
         await self._order(f"/buildrequests/{request}", "cancel", {"reason": reason})
 
     async def steps(self, build: replies.BuildReply) -> tuple[replies.StepReply, ...]:
