@@ -15,6 +15,8 @@ async def test_what_was_sent_while_a_round_read_is_not_taken_for_cut_off(store: 
         for number in range(30):
             for talk in talks:
                 await out.show(talk, f"incident:{talk.id}", words(f"state {number}"))
+            if number == 0:  # what is not posted yet is overtaken, and nothing would be left to update
+                await out.quiet()
         await out.quiet()
         calls = await place.count()
     assert calls["chat.update"] > 0
