@@ -60,7 +60,7 @@ def demo(seed: int) -> tuple[Console, str]:
 
 def drills(seed: int) -> tuple[Console, str]:
     """Run all drills with the controls, their progress to be seen here, and return the tables at the end."""
-    width = 150
+    width = 160
     with tempfile.TemporaryDirectory(prefix="sysop-picture-") as folder:
         command = [sys.executable, "-m", "sysop", "--state", folder, "drill", "--all", "--seed", str(seed)]
         colours = {**os.environ, "FORCE_COLOR": "1", "COLUMNS": str(width)}
