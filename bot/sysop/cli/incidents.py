@@ -12,7 +12,8 @@ from sysop.cli import Group
 from sysop.cli import incidents_view as view
 from sysop.cli.common import again, command, emit, json_option, listed, opened, out
 from sysop.cli.incidents_hand import merge, move, split
-from sysop.cli.incidents_past import show_figures, show_similar, write_report
+from sysop.cli.incidents_memory import correct, forget, remember, report
+from sysop.cli.incidents_past import show_figures, show_similar
 from sysop.incidents import changed
 from sysop.incidents.similar import similar
 from sysop.incidents.timeline import timeline
@@ -71,5 +72,5 @@ def _whole(conn: Connection, inventory: Inventory, id: str) -> view.Whole:
     )
 
 
-for one in (merge, split, move, show_similar, show_figures, write_report):
+for one in (merge, split, move, show_similar, show_figures, report, correct, forget, remember):
     incidents.add_command(one)

@@ -13,7 +13,7 @@ from sysop.errors import NotAllowed
 
 
 @contextmanager
-def _by_a_person(app: App) -> Iterator[None]:
+def by_a_person(app: App) -> Iterator[None]:
     """Say how to become known to somebody whom the settings do not know."""
     try:
         yield
@@ -35,7 +35,7 @@ async def merge(incident: str, into: str) -> None:
     the operating system says.
     """
     async with opened() as app:
-        with _by_a_person(app):
+        with by_a_person(app):
             await app.regroup.merge(incident, into, me(app))
         _done(f"{incident} is part of {into} now.", into)
 
@@ -51,7 +51,7 @@ async def split(incident: str, fingerprints: tuple[str, ...]) -> None:
     person with a role.
     """
     async with opened() as app:
-        with _by_a_person(app):
+        with by_a_person(app):
             made = await app.regroup.split(incident, fingerprints, me(app))
         _done(f"{made} is an incident of its own now.", made)
 
@@ -70,7 +70,7 @@ async def move(fingerprint: str, into: str | None, free: bool) -> None:
     if free and into is not None:
         raise click.UsageError("--free and --into say different things; give one of them")
     async with opened() as app:
-        with _by_a_person(app):
+        with by_a_person(app):
             if free:
                 await app.regroup.free(fingerprint, me(app))
                 _done(f"{fingerprint} is left to correlation, which finds its place while Sysop runs.")

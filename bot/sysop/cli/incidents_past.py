@@ -1,22 +1,19 @@
-"""`sysop incidents similar`, `figures`, `report`: what there is to learn from incidents."""
+"""`sysop incidents similar` and `figures`: what there is to learn from incidents."""
 
 from __future__ import annotations
 
 from functools import partial
-from pathlib import Path
 
 import click
 from sqlalchemy import Connection
 
-from sysop.cli import figures_view
+from sysop.cli import figures_view, show
 from sysop.cli import incidents_view as view
-from sysop.cli.common import command, emit, err, json_option, opened, out
-from sysop.cli.files import whole
+from sysop.cli.common import command, emit, json_option, opened, out
 from sysop.cli.length import Length
-from sysop.cli.output import echo
-from sysop.incidents import report as reports
 from sysop.incidents.figures import WAYS, By, Figures, figures, figures_json
 from sysop.incidents.similar import FEW, Similar, similar
+from sysop.knowledge.memory.recall import recall_these, teaches
 from sysop.store import incidents as rows
 from sysop.store.writer import Tx
 
@@ -27,19 +24,24 @@ from sysop.store.writer import Tx
 @json_option
 @command
 async def show_similar(id: str, limit: int, as_json: bool) -> None:
-    """Show past incidents like one: what they share, how rare that is, and what helped then."""
+    """Show past incidents like one: what they share, how rare that is, what helped then, and what that teaches."""
     async with opened() as app:
-        found = await app.store.read(partial(_similar, id=id, limit=limit))
+        found, taught = await app.store.read(partial(_similar, id=id, limit=limit))
     if as_json:
-        emit([view.similar_json(one) for one in found])
+        emit([{**view.similar_json(one), "teaches": taught.get(one.incident)} for one in found])
     elif found:
         out().print(view.similar(found))
+        for incident, sentence in taught.items():
+            out().print(f"\n{incident}: {show.visible(sentence)}", markup=False, soft_wrap=True)
     else:
         out().print("none of the past incidents has much in common with it")
 
 
-def _similar(conn: Connection, id: str, limit: int) -> tuple[Similar, ...]:
-    return similar(conn, rows.load(conn, id), limit)
+def _similar(conn: Connection, id: str, limit: int) -> tuple[tuple[Similar, ...], dict[str, str]]:
+    """Return the past incidents like one, and what each that is over teaches."""
+    found = similar(conn, rows.load(conn, id), limit)
+    taught = {memory.incident: teaches(memory) for memory in recall_these(conn, [one.incident for one in found])}
+    return found, {one.incident: taught[one.incident] for one in found if one.incident in taught}
 
 
 @click.command("figures")
@@ -66,24 +68,3 @@ async def show_figures(since: int, by: By | None, as_json: bool) -> None:
         emit(figures_json(found))
     else:
         out().print(figures_view.figures(found))
-
-
-@click.command("report")
-@click.argument("id")
-@click.option(
-    "--out", "file", type=click.Path(dir_okay=False, path_type=Path), help="Write it here, not to standard output."
-)
-@command
-async def write_report(id: str, file: Path | None) -> None:
-    """Draft the post-incident report of an incident, as Markdown.
-
-    It has what is known, with where each fact is written down; what people must add is marked.
-    """
-    async with opened() as app:
-        found = await app.store.read(partial(reports.draft, inventory=app.contexts.inventory, incident=id))
-    if file is None:
-        echo(found.text.rstrip("\n"))
-        return
-    with whole(file) as target:
-        target.write(found.text)
-    err.print(f"written: {file}", markup=False)

@@ -15,9 +15,11 @@ from sysop.app import App
 from sysop.cli import Group, follow, show
 from sysop.cli.ask import no_wait
 from sysop.cli.common import EXIT_NOT_RESOLVED, command, emit, json_option, load_settings, me, opened, out, pairs
+from sysop.cli.runbooks_eval import evaluate_runbooks
+from sysop.cli.runbooks_questions import answered, dismiss, questions
 from sysop.errors import RunbookError
 from sysop.knowledge.index import Index
-from sysop.knowledge.lint import Finding, leads, lint, lint_text
+from sysop.knowledge.lint import Finding, lint, lint_text, together
 from sysop.knowledge.runbook import Runbook, Step
 from sysop.model import Origin, Request
 
@@ -139,7 +141,7 @@ def _lint(files: Sequence[Path]) -> tuple[list[Finding], int]:
         return [f for name, page in pages for f in lint_text(page, name, host.actions, inventory)], len(pages)
     index = Index.load(composition.runbook_folders(settings, host))
     found = [f for book in index.runbooks.values() for f in lint(book, host.actions, inventory)]
-    found += leads(index)
+    found += together(index)
     found += [Finding(b.path, 1, "", "error", b.reason, "it is not used until this is right") for b in index.broken]
     return found, len(index.runbooks) + len(index.broken)
 
@@ -190,3 +192,7 @@ def _followable(app: App, name: str) -> Runbook:
     if not book.steps:
         raise RunbookError(f"{book.path} has no steps that could be followed; read it: sysop runbooks show {name}")
     return book
+
+
+for one in (questions, answered, dismiss, evaluate_runbooks):
+    runbooks.add_command(one)

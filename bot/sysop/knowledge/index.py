@@ -10,19 +10,12 @@ from pathlib import Path
 from sysop import yamlsafe
 from sysop.errors import RunbookError
 from sysop.inventory import nearest
+from sysop.knowledge.hits import FITS, Hit, Pages
+from sysop.knowledge.library.source import Broken as Broken
 from sysop.knowledge.runbook import Runbook, parse
-from sysop.knowledge.search import MIN_CONFIDENCE, Hit, Search
 
 Check = Callable[[Runbook], Sequence[str]]
 """Returns what keeps a runbook from being used, such as the errors of the linter."""
-
-
-@dataclass(frozen=True, slots=True)
-class Broken:
-    """A file that is not used, and why."""
-
-    path: str
-    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,20 +84,20 @@ class Index:
         return Match(self.runbooks[path], f"it names the alert {', '.join(named)} and suits {suits}")
 
     def search(self, question: str, limit: int = 5) -> list[Hit]:
-        """Return sections by words, best first, whatever their confidence."""
-        return self._search.find(question, limit)
+        """Return the best section of each of the best pages, best first, whatever their confidence."""
+        return self._pages.find(question, limit)
 
     def suggest(self, question: str) -> Match | None:
         """Return the runbook that answers a question, None where none fits well enough."""
         for hit in self.search(question, 1):
-            if hit.confidence >= MIN_CONFIDENCE:
+            if hit.confidence >= FITS:
                 why = f"its words fit ({hit.citation}, confidence {hit.confidence:.2f})"
                 return Match(hit.runbook, why, hit.confidence)
         return None
 
     @cached_property
-    def _search(self) -> Search:
-        return Search(self.runbooks.values())
+    def _pages(self) -> Pages:
+        return Pages(self.runbooks.values())
 
 
 def _checked(runbook: Runbook, check: Check | None) -> Runbook:

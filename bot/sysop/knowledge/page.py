@@ -10,18 +10,23 @@ from typing import Final
 from sysop.errors import RunbookError
 
 _KINDS: Final = ("step", "conclude")
-_FENCE: Final = re.compile(r"( {0,3})(`{3,}|~{3,})[ \t]*([^`]*?)[ \t]*")
-_HEADING: Final = re.compile(r" {0,3}(#{1,6})[ \t]+(.*?)[ \t]*#*[ \t]*")
+# Both never try a line twice (`++`, `*+`): a long line takes no longer than its length.
+_FENCE: Final = re.compile(r"( {0,3})(`{3,}+|~{3,}+)[ \t]*+([^`]*+)")
+_HEADING: Final = re.compile(r" {0,3}(#{1,6})[ \t]++(.*+)")
 
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A heading with its text; `slug` is what a citation points at."""
+    """A heading with its text; `slug` is what a citation points at.
+
+    `begins` is the line the text begins on, 0 where that is not known.
+    """
 
     title: str
     slug: str
     text: str
     line: int
+    begins: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +77,8 @@ class Page:
             self._fence, self._opened = fence, number
         elif not self._comment and (heading := _HEADING.fullmatch(line)):
             self._close_section()
-            self._heading = (heading[2], self._unique(slug(heading[2])), number + 1)
+            title = heading[2].rstrip(" \t").rstrip("#").rstrip(" \t")
+            self._heading = (title, self._unique(slug(title)), number + 1)
             return
         else:
             self._comment = _in_comment(line, self._comment)
@@ -81,7 +87,7 @@ class Page:
     def _refuse_hidden(self, line: str, fence: re.Match[str] | None, number: int) -> None:
         """A step must look like one to the person who reviews the page: no near misses, nothing out of sight."""
         where = f"{self.path}:{number + 1}"
-        info = fence[3] if fence is not None else _quoted_info(line)
+        info = fence[3].rstrip(" \t") if fence is not None else _quoted_info(line)
         meant = _meant(info)
         if meant is None:
             return
@@ -103,7 +109,9 @@ class Page:
         title, name, line = self._heading
         text = "\n".join(self._text).strip()
         if title or text:
-            self.sections.append(Section(title, name, text, line or self.start + 1))
+            blank = next((n for n, one in enumerate(self._text) if one.strip()), 0)
+            begins = (line or self.start) + 1 + blank
+            self.sections.append(Section(title, name, text, line or self.start + 1, begins))
         self._text = []
 
     def _unique(self, name: str) -> str:

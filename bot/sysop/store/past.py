@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from sqlalchemy import JSON, Connection, case, func, select, type_coerce
 
 from sysop.model import EffectState, IncidentState, Risk
-from sysop.store import incidents
+from sysop.store import incidents, notes
 from sysop.store import tables as t
 
 MOST = 10_000
@@ -107,10 +107,13 @@ class TakenIn:
 
 
 def before(conn: Connection, incident: str, opened_at: int, limit: int = MOST) -> list[Past]:
-    """Return the newest incidents that were opened before one, without those that became part of another."""
+    """Return the newest incidents that were opened before one, without those that became part of another.
+
+    One that somebody said to forget is left out, too.
+    """
     c = t.incident.c
     origin = _ORIGINS[(0, "service")].as_string().label("origin")
-    mine = (c.opened_at <= opened_at) & (c.id != incident) & c.merged_into.is_(None)
+    mine = (c.opened_at <= opened_at) & (c.id != incident) & c.merged_into.is_(None) & c.id.not_in(notes.forgotten())
     rows = select(c.id, c.state, c.title, c.opened_at, c.mitigated_at, origin).where(mine)
     found = conn.execute(rows.order_by(c.opened_at.desc(), c.id).limit(limit))
     return [

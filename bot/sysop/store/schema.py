@@ -10,7 +10,7 @@ from sysop.errors import SchemaOutdated, StoreUnavailable
 from sysop.paths import data, private_folder
 from sysop.store.engine import is_sqlite, migration_engine, place, sqlite_file, what_to_do
 
-HEAD = "0004"  # alembic's head; named here so that a start need not import alembic
+HEAD = "0005"  # alembic's head; named here so that a start need not import alembic
 
 _LOCK = 0x5359_534F  # "SYSO": one upgrade at a time on PostgreSQL
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sysop.store.tables.changes import change, news
 from sysop.store.tables.columns import metadata
 from sysop.store.tables.incidents import alert, correction, ending, incident, silence
+from sysop.store.tables.knowledge import memory_note, question, rating
 from sysop.store.tables.runs import approval, audit, budget, effect, feedback, lease, mode, run, said, vote
 from sysop.store.tables.talk import conversation, delivery, inbox, member, message, outbox, turn
 
@@ -24,11 +25,14 @@ __all__ = [
     "incident",
     "lease",
     "member",
+    "memory_note",
     "message",
     "metadata",
     "mode",
     "news",
     "outbox",
+    "question",
+    "rating",
     "run",
     "said",
     "silence",

@@ -1,0 +1,1 @@
+"""Ranking: which pages answer a question, and whether any does."""
