@@ -24,10 +24,11 @@ from sysop.knowledge import evaluate
 from sysop.knowledge.document import Document
 from sysop.knowledge.library.folder import FolderSource
 from sysop.knowledge.library.library import Library
+from sysop.knowledge.retrieval import FITS
 from sysop.knowledge.retrieval.asked import Route
 from sysop.knowledge.retrieval.lexical import Lexical
 from sysop.knowledge.retrieval.ranking import Fit, Ranked, Weights, confidence, in_order, proofs, score, signals
-from sysop.knowledge.retrieval.search import FITS, Mode, Search
+from sysop.knowledge.retrieval.search import Mode, Search
 from sysop.knowledge.retrieval.semantic import MiniLm
 from sysop.knowledge.retrieval.vectors import VectorStore
 

@@ -20,8 +20,8 @@ from sysop.agent.walk import Walk
 from sysop.errors import RunbookError
 from sysop.extension import Earlier, Toolbox
 from sysop.inventory import Inventory
-from sysop.knowledge.hits import FITS
 from sysop.knowledge.index import Index, Match
+from sysop.knowledge.retrieval import FITS
 from sysop.knowledge.runbook import Runbook
 from sysop.knowledge.shape import of_action
 from sysop.model import Conclusion, Run

@@ -9,9 +9,6 @@ from typing import Final
 
 from sysop.knowledge.document import Document
 from sysop.knowledge.page import Section
-from sysop.knowledge.retrieval.lexical import Lexical
-from sysop.knowledge.retrieval.search import FITS as FITS
-from sysop.knowledge.retrieval.search import Search
 from sysop.knowledge.runbook import Runbook
 
 _OPENING: Final = Section("", "", "", 1)
@@ -19,7 +16,8 @@ _OPENING: Final = Section("", "", "", 1)
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A section that may answer. `confidence` is between 0 and 1: that this page is the one; below `FITS` it is not."""
+    """A section that may answer. `confidence` is between 0 and 1: that this page is the one; below
+    `retrieval.FITS` none fits."""
 
     runbook: Runbook
     section: Section
@@ -35,6 +33,9 @@ class Pages:
     """Some runbooks, searched by words in memory."""
 
     def __init__(self, runbooks: Iterable[Runbook]) -> None:
+        from sysop.knowledge.retrieval.lexical import Lexical  # 25 ms, for those who search only
+        from sysop.knowledge.retrieval.search import Search
+
         self._runbooks = {book.path: book for book in runbooks}
         self._search = Search(Lexical())
         self._search.update(map(of_runbook, self._runbooks.values()), ())

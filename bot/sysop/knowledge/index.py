@@ -10,8 +10,9 @@ from pathlib import Path
 from sysop import yamlsafe
 from sysop.errors import RunbookError
 from sysop.inventory import nearest
-from sysop.knowledge.hits import FITS, Hit, Pages
+from sysop.knowledge.hits import Hit, Pages
 from sysop.knowledge.library.source import Broken as Broken
+from sysop.knowledge.retrieval import FITS
 from sysop.knowledge.runbook import Runbook, parse
 
 Check = Callable[[Runbook], Sequence[str]]

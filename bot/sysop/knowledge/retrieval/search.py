@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from sysop.knowledge.document import Document
+from sysop.knowledge.retrieval import FITS
 from sysop.knowledge.retrieval.asked import Route, concepts
 from sysop.knowledge.retrieval.exact import named
 from sysop.knowledge.retrieval.features import figures, weigh
@@ -16,8 +17,6 @@ from sysop.knowledge.retrieval.vectors import Likeness, Progress, VectorStore
 from sysop.knowledge.retrieval.weights import WEIGHTS
 
 Mode = Literal["lexical", "hybrid"]
-FITS: Final = 0.5
-"""The confidence from which a page is taken to answer."""
 
 
 @dataclass(frozen=True, slots=True)
