@@ -248,6 +248,13 @@ class Toolbox(Protocol):
         """
         ...
 
+    async def recalled(self) -> Sequence[str]:
+        """Return what past incidents much like the run's teach, a sentence each, the likest first; for people to read.
+
+        It changes as incidents end, so no call of a run may depend on it.
+        """
+        ...
+
     async def standing(self) -> Standing:
         """Return what is open now. It changes from call to call, so no call of a run may depend on it."""
         ...

@@ -12,12 +12,12 @@ from sysop.inventory import Inventory, Service
 from sysop.knowledge.index import Index
 from sysop.knowledge.runbook import parse
 from sysop.model import EffectState, Origin, Outcome, Risk, Run, RunState
-from sysop_plugins import cicd, inventory, kubernetes, metrics
+from sysop_plugins import changes, cicd, inventory, kubernetes, metrics
 
 START = 1_800_000_000_000
 ACTIONS = {
     owned.name: owned
-    for plugin in (cicd, inventory, kubernetes, metrics)
+    for plugin in (changes, cicd, inventory, kubernetes, metrics)
     for action in plugin.register_actions()
     for owned in [action.owned(plugin.__name__.rpartition(".")[2], "1")]
 }
@@ -96,6 +96,9 @@ class Desk:
         self.points += 1
         if self.points in self.crash_at:
             raise Crash
+
+    async def recalled(self) -> Sequence[str]:
+        return ()
 
     async def standing(self) -> Standing:
         return self.stands

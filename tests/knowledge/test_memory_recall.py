@@ -17,7 +17,7 @@ from sysop.errors import InvalidRequest, NoSuch, NotAllowed
 from sysop.knowledge.memory.notebook import MOST_BYTES, Notebook
 from sysop.knowledge.memory.recall import MOST, Memory, incident_of, recall, recall_these, teaches
 from sysop.model import Incident
-from sysop.store import incidents, notes, questions
+from sysop.store import incidents, notes, questions, runs
 from sysop.store import tables as t
 from sysop.store.store import Store
 from sysop.store.writer import host_clock
@@ -148,6 +148,21 @@ async def test_the_minutes_are_those_from_the_change_that_helped_until_no_alert_
     assert memory.minutes == 4
     assert teaches(memory).endswith(": lab.checked of web fixed it in 4 minutes")
     assert memory.document.sections[2].text == "lab.checked of web; no alert fired any more 4 minutes later."
+
+
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)  # the other one's clock is the server's
+async def test_a_week_later_its_twin_is_told_what_helped(followed: Followed) -> None:
+    first = await followed.live_through(minutes=4)
+    followed.ahead_ms += 7 * DAY
+    second = await followed.live_through(minutes=1)
+    said = await followed.app.store.read(lambda conn: runs.said(conn, str(second.run)))
+    told = [text for id, text, _ in said if id.startswith("recalled")]
+    (memory,) = await followed.app.store.read(lambda conn: recall_these(conn, [first.id]))
+    assert told == [f"S{teaches(memory)[1:]} ({first.id})."]
+    assert told[0].endswith(f": lab.checked of web fixed it in 4 minutes ({first.id}).")
+    assert not [
+        id for id, *_ in await followed.app.store.read(lambda c: runs.said(c, str(first.run))) if "recall" in id
+    ]
 
 
 async def test_an_incident_that_is_open_is_no_memory_until_it_is_mitigated(lived: Lived) -> None:

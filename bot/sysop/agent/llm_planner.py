@@ -122,6 +122,10 @@ class Behind:
         """Return what the conversation holds from before this run."""
         return await self.toolbox.earlier()
 
+    async def recalled(self) -> Sequence[str]:
+        """Return what past incidents teach."""
+        return await self.toolbox.recalled()
+
     async def standing(self) -> Standing:
         """Return what is open now."""
         return await self.toolbox.standing()

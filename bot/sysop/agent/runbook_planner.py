@@ -55,6 +55,8 @@ class RunbookPlanner:
                 plan = await self._choose(run, seen, earlier, toolbox)
             except RunbookError as unknown:
                 return _hand_over(f"The runbook that was asked for cannot be followed: {unknown}")
+            for number, sentence in enumerate(() if plan.get("reply") else await toolbox.recalled()):
+                await toolbox.say(f"recalled.{number}", sentence)
             await toolbox.remember(plan)
         memory = Memory(toolbox, plan)
         if plan.get("reply"):

@@ -13,6 +13,7 @@ from sysop.host import Host
 from sysop.inventory import Inventory
 from sysop.model import Call, Outcome, Risk, Run
 from sysop.runner import memory
+from sysop.runner.recalled import recalled
 from sysop.store import conversations, effects, runs
 from sysop.store.conversations import Turn
 from sysop.store.store import Store
@@ -74,6 +75,11 @@ class RunToolbox:
 
             self._run = await self._store.write(unit)
         return before
+
+    async def recalled(self) -> Sequence[str]:
+        """Return what past incidents like the run's teach."""
+        incident = self._run.incident
+        return await self._store.read(lambda conn: recalled(conn, incident)) if incident else ()
 
     async def standing(self) -> Standing:
         """Return what is open now."""
