@@ -278,7 +278,9 @@ async def test_a_symptom_without_a_deploy_leads_to_the_page_of_its_cause(shipped
 
 
 def test_every_page_reads_before_it_changes_and_looks_afterwards(shipped):
-    for page in shipped.runbooks.values():
+    followed = [page for page in shipped.runbooks.values() if page.steps]
+    assert len(followed) > 25
+    for page in followed:
         risks = [ACTIONS[step.action].risk for step in page.steps]
         assert risks[0] is Risk.READ, page.path
         assert risks[-1] is Risk.READ, page.path

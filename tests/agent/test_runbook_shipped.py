@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from runbook_kit import ACTIONS, INVENTORY, START, Desk, done, failed, finish, incident
+from runbook_kit import ACTIONS, EVERY_TOOL, INVENTORY, START, Desk, done, failed, finish, incident
 
 from sysop.knowledge.index import Index
-from sysop.knowledge.lint import lint
+from sysop.knowledge.lint import lint, together
 
 KNOWN = ("own_error_ratio", "own_latency_seconds", "error_ratio", "latency_seconds")
 SHIPPED = Path(__file__).parents[2] / "runbooks"
@@ -76,8 +76,17 @@ def shipped():
 def test_the_shipped_runbooks_have_no_findings(shipped):
     for runbook in shipped.runbooks.values():
         assert lint(runbook, ACTIONS, INVENTORY, today=runbook.reviewed) == []
+    assert together(shipped) == []
+    assert shipped.broken == ()
 
 
+def test_at_least_forty_pages_say_what_is_wrong_how_to_look_and_when_to_stop(shipped):
+    known = [p for p in shipped.runbooks.values() if {s.slug for s in p.sections} >= ADVICE]
+    assert len(known) >= 40
+    assert all(page.alerts and page.owner and page.title == page.sections[0].title for page in known)
+
+
+ADVICE = {"what-it-means", "common-causes", "how-to-look", "what-helps", "when-to-stop"}
 ALERTS = {"errors": "ServiceErrorRatioHigh", "latency": "ServiceLatencyHigh"}
 
 
@@ -137,7 +146,9 @@ PAGES = sorted(name for name, page in Index.load([SHIPPED]).runbooks.items() if 
 EMPTY: Mapping[str, Any] = {
     "metrics": {"query": "q", "series": [], "value": None, "count": 0, "start": 0.0, "end": 1.0, "step_seconds": 5},
     "cicd": {"builds": [], "deploys": [], "latest": None, "count": 0},
-    "kubernetes": {"workloads": [], "count": 0, "hidden": 0},
+    "kubernetes": {"workloads": [], "events": [], "count": 0, "hidden": 0, "warnings": 0, "unwell": 0},
+    "inventory": {"name": "gateway", "owner": ""},
+    "changes": {"services": [], "minutes": 60, "until": START, "changes": [], "latest": None, "count": 0},
 }
 
 
@@ -153,8 +164,8 @@ async def all_empty(action: str, args: Mapping[str, Any], at: int):
 @pytest.mark.parametrize("page", PAGES)
 async def test_what_cannot_be_seen_is_never_called_resolved(shipped, page, world):
     seen = incident(shipped.runbooks[page].alerts[0])
-    seen["alerts"][0]["labels"]["pipeline"] = "ci"
-    desk = Desk(world)
+    seen["alerts"][0]["labels"] |= {"pipeline": "ci", "queue_name": "mails", "namespace": "shop", "pod": "checkout-1"}
+    desk = Desk(world, tools=EVERY_TOOL)
     end = await finish(desk, shipped, seen)
     assert not end.resolved, end
     assert end.escalate
