@@ -88,12 +88,12 @@ def _pages(corpus: Path) -> tuple[list[Document], Sequence[Broken]]:
     library = Library([FolderSource(corpus)], None, _Unranked())
     try:
         library.refresh()
-        pages = list(library.documents())
+        pages, broken = list(library.documents()), tuple(library.broken)
     finally:
         library.close()
     if not pages:
         raise InvalidRequest(f"{corpus}: no page in it; name a folder of Markdown or HTML pages")
-    return pages, library.broken
+    return pages, broken
 
 
 def _search(pages: Sequence[Document], mode: Mode) -> Search:

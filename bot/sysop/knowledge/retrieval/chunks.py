@@ -18,7 +18,7 @@ _OVERLAP: Final = 20
 MAX_PARTS: Final = 400
 """Of one page: about 50,000 words, after which it is a book and should be several pages."""
 
-_MARKUP: Final = re.compile(r"[#*`>|\[\]{}_~]+|!\[|\]\([^)]*\)|https?://\S+")
+_MARKUP: Final = re.compile(r"\]\([^)]*\)|!\[|https?://\S+|[#*`>|\[\]{}_~]+")
 _FENCED: Final = re.compile(r"^(?:```|~~~).*?^(?:```|~~~)[ \t]*$", re.S | re.M)
 
 

@@ -67,11 +67,12 @@ class Lexical:
         self._index.reload()
         self._searcher = self._index.searcher()
         self._entry = lru_cache(maxsize=_KEPT)(self._read)
-        self._pages = self._searcher.doc_freq("kind", "page")
+        self._pages = self._searcher.doc_freq("kind", "page")  # with those removed lately, as in every other frequency
 
     def __len__(self) -> int:
         """Return how many pages there are."""
-        return int(self._pages)
+        pages = tantivy.Query.term_query(self._index.schema, "kind", "page")
+        return int(self._searcher.search(pages, limit=1).count)  # type: ignore[attr-defined]  # missing in its stubs
 
     def reload(self) -> None:
         """See what another process has written since."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from importlib import import_module, resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -56,7 +56,7 @@ class MiniLm:
         path = Path(package.model_path())
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
         session = runtime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-        return cls(session, WordPiece(_vocabulary()), f"{package.MODEL_ID} {digest[:12]}")
+        return cls(session, tokens(), f"{package.MODEL_ID} {digest[:12]}")
 
     def embed(self, texts: Iterable[str]) -> Vectors:
         """Return the mean of the vectors of a text's tokens, of length 1."""
@@ -75,6 +75,7 @@ class MiniLm:
         return (mean / (np.linalg.norm(mean) or 1.0)).astype(np.float32)
 
 
-def _vocabulary() -> Sequence[str]:
+def tokens() -> WordPiece:
+    """Return the tokens of the model."""
     text = resources.files("sysop.knowledge.retrieval").joinpath("vocabulary.txt").read_text("utf-8")
-    return text.splitlines()
+    return WordPiece(text.splitlines())

@@ -18,7 +18,8 @@ MAX_WORD: Final = 64
 """Longer ones are keys, hashes and pasted data: nobody searches for them."""
 
 _WORD: Final = re.compile(r"[^\W_](?:[\w]|(?<=\w)['’](?=[a-z]))*")
-_PART: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\d_A-Za-z]+")
+_PART: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
+_ABROAD: Final = re.compile(r"[^\W\d_]+|\d+")
 _SHORT_FORM: Final = re.compile(r"['’](?:s|re|ve|ll|d|m)$")
 _NOISE: Final = re.compile(r"\d+|(?=\w*\d)[0-9a-f]{5,}|[0-9a-f]{12,}")
 _LABEL: Final = re.compile(r"\b[A-Za-z_][A-Za-z0-9_]*\s*=\s*(?:\"[^\"]*\"|'[^']*'|[^\s,}]+),?")
@@ -281,7 +282,7 @@ def spelled(text: str, whole: bool = True) -> Iterator[tuple[str, str]]:
         if len(found) > MAX_WORD:
             continue
         word = _SHORT_FORM.sub("", found).replace("'", "").replace("’", "")
-        parts = [part.lower() for part in _PART.findall(word)]
+        parts = [part.lower() for part in (_PART if word.isascii() else _ABROAD).findall(word)]
         if whole and len(parts) > 1:
             yield "".join(parts), "".join(parts)
         for part in parts:
