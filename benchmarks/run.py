@@ -20,6 +20,7 @@ ALL = {
     "ingest": [HERE / "ingest.py"],
     "watches": [HERE / "watches.py"],
     "past": [HERE / "past.py"],
+    "runbooks": [HERE / "runbooks.py"],
     "slack_dev": [HERE / "slack_dev.py"],
     "slack_load": [HERE / "slack_load.py"],
     "slack_ingress": [HERE / "slack_ingress.py"],
