@@ -21,7 +21,6 @@ from sysop.errors import RunbookError
 from sysop.extension import Earlier, Toolbox
 from sysop.inventory import Inventory
 from sysop.knowledge.index import Index, Match
-from sysop.knowledge.retrieval import FITS
 from sysop.knowledge.runbook import Runbook
 from sysop.knowledge.shape import of_action
 from sysop.model import Conclusion, Run
@@ -126,7 +125,7 @@ class RunbookPlanner:
         return named(run.text, self._inventory.services) or seen["services"]
 
     def _reply(self, run: Run, seen: Mapping[str, Any], memory: Memory, earlier: Sequence[Earlier]) -> Reply:
-        page = next((hit for hit in self._index.search(run.text, 1) if hit.confidence >= FITS), None)
+        page = next((hit for hit in self._index.search(run.text, 1) if hit.leads), None)
         match = self._match(run, seen)
         fits = match.runbook.path if match else None
         why = str(memory.plan.get("note") or "")

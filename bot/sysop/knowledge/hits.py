@@ -9,19 +9,30 @@ from typing import Final
 
 from sysop.knowledge.document import Document
 from sysop.knowledge.page import Section
+from sysop.knowledge.retrieval import FITS
 from sysop.knowledge.runbook import Runbook
 
+MOSTLY: Final = 0.5
+"""So much of a question must be known to a page that is followed, or answered from, without being named."""
 _OPENING: Final = Section("", "", "", 1)
 
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A section that may answer. `confidence` is between 0 and 1: that this page is the one; below
-    `retrieval.FITS` none fits."""
+    """A section that may answer. `confidence` is between 0 and 1: that this page is the one.
+
+    `known` is the share of what was asked that the page has words for, 1 where the question names it.
+    """
 
     runbook: Runbook
     section: Section
     confidence: float
+    known: float
+
+    @property
+    def leads(self) -> bool:
+        """Return whether a planner may go by it: in a short question one word can fit well and mean another thing."""
+        return self.confidence >= FITS and self.known >= MOSTLY
 
     @property
     def citation(self) -> str:
@@ -49,7 +60,7 @@ class Pages:
             section = book.sections[hit.section] if hit.section < len(book.sections) else _OPENING
             # a page that ranks below the first is as much less likely as their scores say
             likely = found.confidence * math.exp(min(hit.score - found.hits[0].score, 0.0))
-            hits.append(Hit(book, section, likely))
+            hits.append(Hit(book, section, likely, 1.0 if hit.named else hit.known))
         return hits
 
 

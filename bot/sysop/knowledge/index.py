@@ -12,7 +12,6 @@ from sysop.errors import RunbookError
 from sysop.inventory import nearest
 from sysop.knowledge.hits import Hit, Pages
 from sysop.knowledge.library.source import Broken as Broken
-from sysop.knowledge.retrieval import FITS
 from sysop.knowledge.runbook import Runbook, parse
 
 Check = Callable[[Runbook], Sequence[str]]
@@ -91,7 +90,7 @@ class Index:
     def suggest(self, question: str) -> Match | None:
         """Return the runbook that answers a question, None where none fits well enough."""
         for hit in self.search(question, 1):
-            if hit.confidence >= FITS:
+            if hit.leads:
                 why = f"its words fit ({hit.citation}, confidence {hit.confidence:.2f})"
                 return Match(hit.runbook, why, hit.confidence)
         return None

@@ -23,13 +23,15 @@ Mode = Literal["lexical", "hybrid"]
 class Hit:
     """A page that may answer. `section` is the place of its best one in `Document.sections`.
 
-    `named` says that the question names the page: an alert's name, or its address.
+    `named` says that the question names the page: an alert's name, or its address. `known` is the share of what was
+    asked that the page has words for.
     """
 
     id: str
     section: int
     score: float
     named: bool
+    known: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,4 +113,5 @@ def _hit(page: Ranked, named: bool) -> Hit:
     fit, sections = page.fit, page.fit.entry.sections
     near = fit.likeness is not None and fit.likeness.part is not None and fit.likeness.best > _NEAR
     part = fit.likeness.part if near and fit.likeness is not None else fit.figures.part
-    return Hit(page.id, sections[part] if part is not None and part < len(sections) else 0, page.score, named)
+    section = sections[part] if part is not None and part < len(sections) else 0
+    return Hit(page.id, section, page.score, named, fit.figures.known)
