@@ -42,7 +42,7 @@ def only_told(
     run: Run, match: Match | None, standing: Standing, named: Sequence[str], tools: Mapping[str, Tool]
 ) -> str:
     """Return why something that was written is answered and nothing is begun for it, "" where a runbook may be."""
-    if match is not None and not _changes(match.runbook, tools):
+    if match is not None and match.leads and not _changes(match.runbook, tools):
         return ""
     if asks(run.text):
         return "it is a question"
@@ -51,6 +51,12 @@ def only_told(
     others = [one for one in standing.incidents if one.run not in (None, run.id)]
     if (busy := _at_work(others, named, match.runbook)) is not None:
         return f"{busy.run} works on {busy.id} ({_title(busy)}) already"
+    if not match.leads:
+        name = match.runbook.path.rpartition("/")[2].removesuffix(".md")
+        return (
+            f"{match.runbook.path} may fit (confidence {match.confidence:.2f}), but knows little of what was written. "
+            f"To have it followed: sysop runbooks run {name}"
+        )
     if match.confidence < SURE:
         return (
             f"{match.runbook.path} may fit (confidence {match.confidence:.2f}), but so few of its words begin nothing "

@@ -118,7 +118,7 @@ class RunbookPlanner:
         environments = sorted({self._inventory.environment_of(s) for s in services})
         found = self._index.find([a["name"] for a in seen["alerts"]], services, environments)
         words = run.text or seen["title"]
-        return found or (self._index.suggest(words) if words and not seen["alerts"] else None)
+        return found or (self._index.suggest(words, in_words(run)) if words and not seen["alerts"] else None)
 
     def _about(self, run: Run, seen: Mapping[str, Any]) -> Sequence[str]:
         """Return the services a question is about: those it names, else those of the incident."""

@@ -12,6 +12,7 @@ from sysop.errors import RunbookError
 from sysop.inventory import nearest
 from sysop.knowledge.hits import Hit, Pages
 from sysop.knowledge.library.source import Broken as Broken
+from sysop.knowledge.retrieval import FITS
 from sysop.knowledge.runbook import Runbook, parse
 
 Check = Callable[[Runbook], Sequence[str]]
@@ -20,11 +21,15 @@ Check = Callable[[Runbook], Sequence[str]]
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """A runbook that fits, and why. `confidence` is how well words fit, None where it was not found by words."""
+    """A runbook that fits, and why. `confidence` is how well words fit, None where it was not found by words.
+
+    One that does not lead may fit, and is named to people only.
+    """
 
     runbook: Runbook
     why: str
     confidence: float | None = None
+    leads: bool = True
 
 
 @dataclass(frozen=True)
@@ -87,12 +92,15 @@ class Index:
         """Return the best section of each of the best pages, best first, whatever their confidence."""
         return self._pages.find(question, limit)
 
-    def suggest(self, question: str) -> Match | None:
-        """Return the runbook that answers a question, None where none fits well enough."""
+    def suggest(self, question: str, loose: bool = False) -> Match | None:
+        """Return the runbook that answers a question, None where none fits well enough.
+
+        With `loose` also one that has few of its words; that one does not lead.
+        """
         for hit in self.search(question, 1):
-            if hit.leads:
+            if hit.leads or (loose and hit.confidence >= FITS):
                 why = f"its words fit ({hit.citation}, confidence {hit.confidence:.2f})"
-                return Match(hit.runbook, why, hit.confidence)
+                return Match(hit.runbook, why, hit.confidence, hit.leads)
         return None
 
     @cached_property
