@@ -80,6 +80,14 @@ def test_a_right_page_that_is_not_there_is_named(asked: Shell) -> None:
     assert "no such pages in corpus: node/Gone; correct `gold`" in found.err
 
 
+def test_what_a_file_of_questions_says_cannot_drive_the_terminal(asked: Shell) -> None:
+    write(asked, {**QUESTIONS[0], "gold": ["\x1b[2Jgone"], "kind": "\x1b[2Jmine"})
+    found = asked(*EVAL, "--mode", "lexical")
+    assert "no such pages in corpus: \\u001b[2Jgone" in found.err
+    assert "alert, \\u001b[2Jmine" in found.out
+    assert "\x1b" not in found.out + found.err
+
+
 def test_pages_that_cannot_be_used_are_named_and_the_others_searched(asked: Shell) -> None:
     (asked.folder / "corpus" / "huge.md").write_bytes(b"x" * (50 * 2**20))
     (asked.folder / "corpus" / "out.md").symlink_to("/etc/hostname")

@@ -57,6 +57,13 @@ def test_questions_are_read_line_by_line(tmp_path: Path) -> None:
     assert unknown([first, second], ["b"]) == ["a"]
 
 
+@pytest.mark.parametrize("end", ["\u2028", "\u2029", "\x85"])
+def test_a_line_ends_where_json_lines_do(tmp_path: Path, end: str) -> None:
+    file = tmp_path / "q.jsonl"
+    file.write_text(f"{json.dumps({**GOOD, 'query': f'disk{end}full'}, ensure_ascii=False)}\r\n", newline="")
+    assert [question.query for question in read(file)] == [f"disk{end}full"]
+
+
 @pytest.mark.parametrize(
     ("line", "told"),
     [
@@ -66,6 +73,8 @@ def test_questions_are_read_line_by_line(tmp_path: Path) -> None:
         (json.dumps({**GOOD, "route": "mail"}), "route must be alert or chat, not 'mail'"),
         (json.dumps({**GOOD, "gold": "a"}), "gold must be a list"),
         (json.dumps({**GOOD, "gold": [1]}), "gold must be a list"),
+        ("[" * 100_000, "not JSON (maximum recursion depth"),
+        (json.dumps({**GOOD, "gold": ["\ud800"]}), "surrogates not allowed"),
     ],
 )
 def test_a_wrong_line_is_named_with_its_field_and_the_fix(tmp_path: Path, line: str, told: str) -> None:

@@ -58,6 +58,11 @@ def test_tokens_are_those_of_the_model(text: str) -> None:
     assert semantic.tokens().ids(text, 256) == TOKENS[text]
 
 
+def test_what_somebody_writes_is_never_a_token_of_control() -> None:
+    # the library gives 101 101 1998 102 102 for these words: text could end what is read
+    assert semantic.tokens().ids("[CLS] and [SEP]", 256) == [101, 1031, 18856, 2015, 1033, 1998, 1031, 19802, 1033, 102]
+
+
 def test_a_long_text_keeps_its_end_token() -> None:
     ids = semantic.tokens().ids("pod " * 500, 256)
     assert (len(ids), ids[0], ids[-1]) == (256, 101, 102)

@@ -1,5 +1,6 @@
 """Pages by words: the right one first, a named one before all, filters, what is kept on disk, honest declining."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -94,6 +95,21 @@ def test_what_is_written_is_there_when_it_is_opened_again(tmp_path: Path) -> Non
     assert ids(Search(second), "certificate") == []
     first.clear()
     assert (len(first), ids(Search(first), "giraffe")) == (0, [])
+
+
+def test_an_update_that_breaks_off_changes_nothing(tmp_path: Path) -> None:
+    def breaking() -> Iterator[Document]:
+        yield CRASH
+        raise OSError("the source is gone")
+
+    index = Lexical(tmp_path)
+    index.update([DISK, CERT], ())
+    with pytest.raises(OSError, match="the source is gone"):
+        index.update(breaking(), [DISK.id])
+    for one in (index, Lexical(tmp_path)):
+        assert (len(one), set(one.entries([DISK.id, CERT.id, CRASH.id]))) == (2, {DISK.id, CERT.id})
+    index.update([CRASH], [DISK.id])
+    assert set(index.entries([DISK.id, CERT.id, CRASH.id])) == {CERT.id, CRASH.id}
 
 
 NAMES = st.sampled_from("abcde")

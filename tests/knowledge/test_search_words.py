@@ -1,5 +1,7 @@
 """What a question asks for: words, their stems, what they are called elsewhere, and what it names exactly."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -100,6 +102,14 @@ def test_a_page_is_named_by_its_alert_in_any_spelling_and_by_its_address(text: s
 def test_a_page_is_named_by_the_address_it_is_read_at() -> None:
     one = page("Pods that crash", url="https://wiki.example.com/x/Crash/")
     assert set(called(one)) & set(named("look at https://wiki.example.com/x/Crash#now, please"))
+
+
+def test_one_word_names_a_page_as_its_file_or_alert_and_not_as_its_title() -> None:
+    text = "Summary: the Watchdog is silent"
+    assert not set(called(replace(page("Summary"), id="ci/abuse"))) & set(named(text))
+    assert set(called(replace(page("Silence"), id="general/Watchdog"))) & set(named(text))
+    assert set(called(page("Silence", alerts=("Watchdog",)))) & set(named(text))
+    assert set(called(replace(page("DiskFull"), id="a/b"))) & set(named("why DiskFull"))
 
 
 def test_a_plain_word_names_nothing() -> None:

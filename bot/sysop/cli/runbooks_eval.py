@@ -70,7 +70,8 @@ def evaluate_runbooks(questions: Path, corpus: Path, mode: str | None, as_json: 
         out().print(f"{len(pages)} pages, {len(asked)} questions, mode {taken}")
         out().print(_table(scores))
     if missing:
-        err.print(Text(f"no such pages in {corpus}: {', '.join(missing)}; correct `gold`", style="red"))
+        told = show.visible(f"no such pages in {corpus}: {', '.join(missing)}; correct `gold`")
+        err.print(Text(told, style="red"))
     return 1 if missing else 0
 
 

@@ -81,7 +81,7 @@ def read(path: Path) -> list[Question]:
     try:
         if path.stat().st_size > MAX_BYTES:
             raise InvalidRequest(f"{path}: more than {MAX_BYTES} bytes; split the file")
-        lines = path.read_text("utf-8").splitlines()
+        lines = path.read_text("utf-8").split("\n")  # JSON allows the other line ends of Unicode within a text
     except (OSError, UnicodeError) as bad:
         raise InvalidRequest(f"{path}: cannot be read: {bad}") from None
     found = [_question(line, f"{path}:{number}") for number, line in enumerate(lines, 1) if line.strip()]
@@ -93,7 +93,8 @@ def read(path: Path) -> list[Question]:
 def _question(line: str, where: str) -> Question:
     try:
         row = json.loads(line)
-    except ValueError as bad:
+        json.dumps(row, ensure_ascii=False).encode("utf-8")  # half a character can be escaped, and not be printed
+    except (ValueError, RecursionError) as bad:
         raise InvalidRequest(f"{where}: not JSON ({bad}); {_FIX}") from None
     if not isinstance(row, dict):
         raise InvalidRequest(f"{where}: not an object; {_FIX}")

@@ -69,7 +69,8 @@ def page_terms(document: Document) -> Terms:
         lengths.append(counts.total())
         for term, count in counts.items():
             where.setdefault(term, []).extend((number, count))
-    return Terms(tuple(sorted(called, key=sorted)), lengths, where)
+    found = {term: " ".join(map(str, flat)) for term, flat in where.items()}
+    return Terms(tuple(sorted(called, key=sorted)), lengths, found)
 
 
 def readable(part: Part, title: str) -> str:

@@ -16,8 +16,9 @@ _PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 
 
 def called(document: Document) -> list[str]:
-    """Return by what a page may be named exactly."""
-    found = [key for name in names(document) for key in _keys(name)]
+    """Return by what a page may be named exactly. A title of one word does not count: `Summary` begins many texts."""
+    known = {document.id.rpartition("/")[2], *document.alerts}
+    found = [key for name in names(document) for key in _keys(name) if name in known or not key[0].isupper()]
     if document.url:
         found.append(_address(document.url))
     return list(dict.fromkeys(found))

@@ -24,13 +24,14 @@ Name = tuple[str, ...]
 class Terms:
     """The stems of one page: of each of its names, and where they stand.
 
-    `where` holds for each stem the number of a part and how often it stands there, in turn: [0, 2, 5, 1]. `lengths`
-    are those of the parts, in words.
+    `where` holds for each stem the number of a part and how often it stands there, in turn: "0 2 5 1". It is text
+    because few of a page's stems are asked for, and numbers nobody looks at take longest to read. `lengths` are those
+    of the parts, in words.
     """
 
     names: tuple[frozenset[str], ...]
     lengths: Sequence[int]
-    where: Mapping[str, Sequence[int]]
+    where: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +138,7 @@ def _standing(
 def _places(name: Name, page: Terms) -> Mapping[int, int]:
     found: dict[int, int] = {}
     for number, term in enumerate(name):
-        flat = page.where.get(term, ())
+        flat = [int(figure) for figure in page.where.get(term, "").split()]
         here = dict(zip(flat[::2], flat[1::2], strict=True))
         found = here if not number else {part: min(found[part], here[part]) for part in found.keys() & here.keys()}
         if not found:

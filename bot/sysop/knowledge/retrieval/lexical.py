@@ -30,6 +30,7 @@ _HEAP: Final = 20_000_000  # bytes; the least Tantivy takes is 15 MB
 _SURE: Final = 0.5  # what a question means less surely finds no candidate, it only ranks
 _MAX_TERMS: Final = 64
 _KEPT: Final = 512
+_STEMS: Final = 16_384  # the names of thirty pages hold some hundred, and every candidate asks for them again
 
 _FILTERS: Final = ("service", "environment", "owner")
 _MOST_NAMED: Final = 20
@@ -66,8 +67,9 @@ class Lexical:
     def _refresh(self) -> None:
         self._index.reload()
         self._searcher = self._index.searcher()
-        self._entry = lru_cache(maxsize=_KEPT)(self._read)
         self._pages = self._searcher.doc_freq("kind", "page")  # with those removed lately, as in every other frequency
+        self._entry = lru_cache(maxsize=_KEPT)(self._read)
+        self._rarity = lru_cache(maxsize=_STEMS)(self._rarity_in)
 
     def __len__(self) -> int:
         """Return how many pages there are."""
@@ -103,13 +105,14 @@ class Lexical:
 
     def rarity(self, term: str) -> float:
         """Return how rare a stem is among the pages: its inverse document frequency."""
-        return self._rarity(self._searcher.doc_freq("page", term))
+        return self._rarity("page", term)
 
     def name_rarity(self, term: str) -> float:
         """Return how rare a stem is among the names of pages."""
-        return self._rarity(self._searcher.doc_freq("name", term))
+        return self._rarity("name", term)
 
-    def _rarity(self, found: int) -> float:
+    def _rarity_in(self, field: str, term: str) -> float:
+        found = self._searcher.doc_freq(field, term)
         return math.log(1 + (max(self._pages - found, 0) + 0.5) / (found + 0.5))
 
     def candidates(self, concepts: Sequence[Concept], filters: Filters) -> dict[str, Entry]:
