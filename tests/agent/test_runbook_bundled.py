@@ -224,6 +224,37 @@ async def test_more_replicas_for_more_load_and_as_many_as_before_when_it_is_gone
     assert end.resolved, end
 
 
+WORST = {
+    "load": (
+        "ServiceSaturated",
+        {LOAD: {"checkout": 1.2, "payments": 1.9}, RATE: {"checkout": 60.0}, LATENCY: {}},
+        OUT,
+    ),
+    "memory": ("MemoryGrowing", {**GROWS, GROWTH: {"checkout": 2e6, "payments": 9e6}}, RESTART),
+    "disk": ("DiskFilling", {DISK: {"checkout": 0.85, "payments": 0.99}}, CLEAN),
+    "crash": ("ServiceCrashLooping", {**LOOPS, RESTARTS: {"checkout": 4.0, "payments": 9.0}}, ROLLBACK),
+}
+
+
+@pytest.mark.parametrize("case", WORST)
+async def test_a_service_of_the_incident_goes_before_a_worse_one_that_nobody_called_for(shipped, case):
+    alert, signals, change = WORST[case]
+    deploys = (deployed(),) if change == ROLLBACK else ()
+    world = World(signals, history=() if deploys else ROSE, status={"state": "complete"}, deploys=deploys)
+    await finish(Desk(world), shipped, about(alert))
+    assert world.made == [change]
+
+
+async def test_a_service_that_is_not_in_the_inventory_is_given_room_all_the_same(shipped):
+    class Undeclared(World):
+        def _inventory_service(self, args, at):
+            return failed("it is not in the inventory")
+
+    world = Undeclared(BUSY, history=ROSE, status={"state": "complete"})
+    end = await finish(Desk(world), shipped, about("ServiceSaturated"))
+    assert (world.made, "checkout has 4 replicas now" in end.summary) == ([OUT], True), end
+
+
 PIPELINES = {
     "chance": ((built(state="failed"), built()), True, ["cicd.rerun"], True, "failed by chance"),
     "no chance": ((built(state="failed"), built()), False, ["cicd.rerun"], False, "so did the same build run again"),
@@ -248,6 +279,36 @@ async def test_a_failed_build_is_run_again_once_whatever_its_log_says(shipped, c
     end = await finish(Desk(world), shipped, about("PipelineFailed", pipeline="checks"))
     assert [action for action, _ in world.made] == changes
     assert (end.resolved, words in end.summary) == (resolved, True), end
+
+
+COMMIT = "4f5e6d7c8b9a"
+BY_COMMIT = {
+    "one pipeline failed on it": ((("checks", COMMIT, "failed"), ("checks", "0a0b", "succeeded")), True, "by chance"),
+    "another commit failed elsewhere": ((("checks", COMMIT, "failed"), ("lint", "0a0b", "failed")), True, "by chance"),
+    "several failed on it": ((("checks", COMMIT, "failed"), ("lint", COMMIT, "failed")), False, "Several pipelines"),
+    "none that is known": ((("checks", "0a0b", "failed"),), False, "No pipeline that Sysop knows"),
+}
+
+
+@pytest.mark.parametrize("alert", ["PipelineFailed", "WorkflowFailed", "BuildFailed"])
+@pytest.mark.parametrize("case", BY_COMMIT)
+async def test_where_the_alert_names_a_commit_only_its_failed_build_tells_the_pipeline(shipped, case, alert):
+    builds, mended, words = BY_COMMIT[case]
+    known = [
+        {**built(state=state), "id": f"b{number}", "pipeline": pipeline, "commit": commit}
+        for number, (pipeline, commit, state) in enumerate(builds)
+    ]
+
+    class Provider(World):
+        def _cicd_builds(self, args, at):
+            again = [{**known[0], "id": "again", "state": "succeeded"}] if self.made else []
+            mine = [build for build in [*again, *known] if args.get("pipeline") in (None, build["pipeline"])]
+            return done({"pipeline": args.get("pipeline"), "builds": mine})
+
+    world = Provider({})
+    end = await finish(Desk(world), shipped, about(alert, version=COMMIT, branch="main"))
+    assert world.made == ([("cicd.rerun", {"build": "b0"})] if mended else [])
+    assert (end.resolved, words in end.summary) == (mended, True), end
 
 
 async def test_an_alert_that_names_no_pipeline_is_handed_over(shipped):
