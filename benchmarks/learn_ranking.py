@@ -5,8 +5,9 @@ python benchmarks/learn_ranking.py CORPUS=QUERIES [CORPUS=QUERIES …] [--held-o
 Needs the extra `semantic`. The signals' weights maximise the likelihood of the right page among the candidates of its
 question (a softmax, weights not below zero, an L2 penalty); the proofs' weights that of "answered" and "not answered"
 (logistic regression), where each library also appears in halves and in parts of eight pages, so that many questions
-have lost their page. Each library counts alike, whatever its size. The least that proofs must come to keeps 95 % of the
-answered questions of whole libraries. With `--held-out` each corpus is judged with what the others teach.
+have lost their page. Each library counts alike, whatever its size, and as much as its parts together. The least that
+proofs must come to keeps 95 % of the answered questions of whole libraries. With `--held-out` each corpus is judged
+with what the others teach.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from sysop.knowledge.library.library import Library
 from sysop.knowledge.retrieval import FITS
 from sysop.knowledge.retrieval.asked import Route
 from sysop.knowledge.retrieval.lexical import Lexical
-from sysop.knowledge.retrieval.ranking import Fit, Ranked, Weights, confidence, in_order, proofs, score, signals
+from sysop.knowledge.retrieval.ranking import Asked, Fit, Ranked, Weights, confidence, in_order, proofs, score, signals
 from sysop.knowledge.retrieval.search import Mode, Search
 from sysop.knowledge.retrieval.semantic import MiniLm
 from sysop.knowledge.retrieval.vectors import VectorStore
@@ -42,7 +43,8 @@ class Case:
     """A question with its candidates in hybrid mode. `exact` questions are not learnt from: they name their page."""
 
     question: evaluate.Question
-    fits: list[Fit]
+    asked: Asked
+    fits: Sequence[Fit]
     exact: bool
 
 
@@ -60,6 +62,10 @@ class Remembering:
         new = [text for text in dict.fromkeys(wanted) if text not in self._known]
         self._known.update(zip(new, self._model.embed(new), strict=True))
         return np.stack([self._known[text] for text in wanted]) if wanted else np.zeros((0, self.size), np.float32)
+
+    def ask(self, text: str) -> Any:
+        """Return the vector of a question."""
+        return self.embed([text])[0]
 
 
 @dataclass(frozen=True)
@@ -88,8 +94,8 @@ def cases(pages: Sequence[Document], questions: Sequence[evaluate.Question], emb
     ids = frozenset(page.id for page in pages)
     found = []
     for question in questions:
-        exact, fits = search.fits(question.query, question.route)
-        found.append(Case(replace(question, gold=question.gold & ids), fits, bool(exact)))
+        told = search.fits(question.query, question.route)
+        found.append(Case(replace(question, gold=question.gold & ids), told.asked, told.fits, bool(told.named)))
     return found
 
 
@@ -145,9 +151,9 @@ def learn_proofs(corpora: Sequence[Corpus], route: Route, mode: Mode, weights: A
         some = [c for c in asked if c.question.route == route and not c.exact and c.fits]
         counts = {right: sum(bool(c.question.gold) == right for c in some) for right in (True, False)}
         for case in some:
-            values.append(proofs(ranked(case, mode, weights)))
+            values.append(proofs(ranked(case, mode, weights), case.asked))
             answered.append(float(bool(case.question.gold)))
-            share = 1 / (1 + len(corpora[0].parts)) / len(corpora)
+            share = 1.0 if full else 1 / len(corpora[0].parts)
             much.append(share / counts[bool(case.question.gold)])
             whole.append(full)
     x, y, m = np.array(values), np.array(answered), np.array(much)
@@ -175,7 +181,7 @@ def judge(corpus: Corpus, route: Route, mode: Mode, weights: Weights) -> str:
     answerable = [c for c in some if c.question.gold]
     for case in some:
         order = ranked(case, mode, weights.signals)
-        sure = confidence(order, weights) >= FITS
+        sure = confidence(order, case.asked, weights) >= FITS
         hits = [page.id in case.question.gold for page in order]
         at_1, at_3 = at_1 + any(hits[:1]), at_3 + any(hits[:3])
         kept, declined = kept + (sure and bool(case.question.gold)), declined + (not sure and not case.question.gold)

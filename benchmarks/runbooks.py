@@ -8,15 +8,20 @@ Without a corpus: the shipped pages with the questions of benchmarks/data. Needs
 from __future__ import annotations
 
 import argparse
+import itertools
+import math
+import os
 import random
 import re
 import resource
 import sqlite3
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import bm25s
 import numpy as np
@@ -38,6 +43,7 @@ HERE = Path(__file__).resolve().parent
 OWN = f"{HERE.parent / 'runbooks'}={HERE / 'data/runbooks.jsonl'}"
 BATCH = 1_000
 PER_PAGE = 10
+ONE_CORE = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 def pages_of(folder: Path) -> list[Document]:
@@ -176,46 +182,104 @@ class Random:
         rows = self._chance.standard_normal((len(given), self.size)).astype(np.float32)
         return rows / np.linalg.norm(rows, axis=1, keepdims=True)
 
+    def ask(self, text: str) -> Any:
+        """Return the vector of a question."""
+        return self.embed([text])[0]
+
+
+@dataclass
+class Spent:
+    """What a block took, in seconds: by the clock and of the processor."""
+
+    wall: float = 0.0
+    cpu: float = 0.0
+
+    def __enter__(self) -> Self:
+        self.wall, self.cpu = time.perf_counter(), time.process_time()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.wall, self.cpu = time.perf_counter() - self.wall, time.process_time() - self.cpu
+
+
+def batches(pages: Iterable[Document]) -> Iterable[list[Document]]:
+    """Yield pages by the thousand."""
+    left = iter(pages)
+    while some := list(itertools.islice(left, BATCH)):
+        yield some
+
+
+def memory() -> float:
+    """Return what this process holds in memory now, in MiB."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize() / 2**20
+
+
+def timed(search: Search, questions: Sequence[evaluate.Question]) -> str:
+    """Return the processor's and the clock's ms a question, p50 / p99, and recall@1 / @3 of each kind."""
+    ask = asking(search)
+    ask("warming up", "chat")
+    cpu, answers = [], []
+    for question in questions:
+        with Spent() as spent:
+            pages, _ = ask(question.query, question.route)
+        cpu.append(spent.cpu * 1_000)
+        answers.append(evaluate.Answer(question, tuple(pages), True, spent.wall * 1_000))
+    cpu.sort()
+    told = evaluate.score(answers)
+    cells = [f"{cpu[len(cpu) // 2]:.1f} / {cpu[math.ceil(0.99 * len(cpu)) - 1]:.1f}"]
+    cells.append(f"{told.ms_p50:.1f} / {told.ms_p99:.1f}")
+    for kind in ("hard", "chat"):
+        one = evaluate.score([a for a in answers if a.question.kind == kind])
+        cells.append(f"{one.recall_at_1:.2f} / {one.recall_at_3:.2f}")
+    return " | ".join(cells)
+
 
 def scale(folder: Path, file: Path, parts: int) -> None:
     """Print times and weights of a library with so many parts of padding around the true pages."""
-    pages, chance = pages_of(folder), random.Random(parts)
-    questions = [q for q in evaluate.read(file) if q.gold and q.kind in ("hard", "chat")]
+    pages = pages_of(folder)
+    known = {page.id for page in pages}
+    questions = [q for q in evaluate.read(file) if q.gold and q.gold <= known and q.kind in ("hard", "chat")]
     with tempfile.TemporaryDirectory(prefix="sysop-runbooks-") as name:
-        place = Path(name)
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        place, at_first = Path(name), memory()
+        words = Lexical(place / "words")
+        with Spent() as padded:
+            for _ in padding(pages, parts, random.Random(parts)):
+                pass
+        with Spent() as built:
+            for some in batches(itertools.chain(padding(pages, parts, random.Random(parts)), pages)):
+                words.update(some, ())
+        alone = memory() - at_first
         embedder = Random(MiniLm.load())
-        lexical, vectors = Lexical(place / "words"), VectorStore(embedder, place / "vectors")
-        began = time.perf_counter()
-        pad = list(padding(pages, parts, chance))
-        made = time.perf_counter() - began
-        began = time.perf_counter()
-        for start in range(0, len(pad), BATCH):
-            lexical.update(pad[start : start + BATCH], ())
-        lexical.update(pages, ())
-        built = time.perf_counter() - began
-        vectors.update(pad, ())
+        vectors = VectorStore(embedder, place / "vectors")
+        for some in batches(padding(pages, parts, random.Random(parts))):
+            vectors.update(some, ())
         embedder.model = embedder.real
         vectors.update(pages, ())
-        began = time.perf_counter()
-        lexical.update(pages[:1], ())
-        one = time.perf_counter() - began
-        began = time.perf_counter()
-        Lexical(place / "words")
-        opened = time.perf_counter() - began
-        figures = []
-        for search in (Search(lexical), Search(lexical, vectors)):
-            ask = asking(search)
-            ask("warming up", "chat")
-            found = evaluate.score(list(evaluate.ask_all(questions, ask)))
-            figures.append(f"{found.ms_p50:.1f} / {found.ms_p99:.1f}")
-        words, near = (sum(f.stat().st_size for f in (place / n).rglob("*")) for n in ("words", "vectors"))
-        grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024
+        vectors.close()
+        with Spent() as opened:
+            words, vectors = Lexical(place / "words"), VectorStore(embedder, place / "vectors")
+        with Spent() as loaded:
+            vectors.view  # noqa: B018  reads all vectors
+        search = Search(words, vectors)
+        search.find("warming up")
+        changed = replace(pages[0], title=f"{pages[0].title}, once more")
+        with Spent() as one:
+            search.update([changed], ())
+        with Spent() as nothing:
+            search.reload()
+        search.update(pages[:1], ())
+        rows = {"lexical": timed(Search(words), questions), "hybrid": timed(search, questions)}
+        size = [sum(f.stat().st_size for f in (place / n).rglob("*")) // 2**20 for n in ("words", "vectors")]
+        for mode, told in rows.items():
+            print(f"| {parts:,} | {mode} | {told} |", flush=True)
         print(
-            f"| {parts:,} | {figures[0]} | {figures[1]} | {built:.1f} | {one * 1000:.0f} | {opened * 1000:.0f} "
-            f"| {words // 2**20} + {near // 2**20} | {grown} |  <!-- padding took {made:.0f} s -->",
+            f"|  | built in {built.cpu - padded.cpu:.1f} s of CPU (words); opened in {opened.wall * 1000:.0f} ms,"
+            f" vectors read in {loaded.wall * 1000:.0f} ms; one page changed in {one.wall * 1000:.0f} ms (CPU"
+            f" {one.cpu * 1000:.0f}), nothing changed {nothing.wall * 1000:.2f} ms; disk {size[0]} + {size[1]} MiB;"
+            f" memory + {alone:.0f} MiB after building, + {memory() - at_first:.0f} with model and vectors |",
             flush=True,
         )
+        search.close()
 
 
 def main() -> None:
@@ -224,13 +288,16 @@ def main() -> None:
     parser.add_argument("corpus", nargs="*", default=[OWN], metavar="CORPUS=QUESTIONS")
     parser.add_argument("--parts", default="1000,10000", help="sizes to measure, separated by commas; '' for none")
     given = parser.parse_args()
+    if any(os.environ.get(name) != "1" for name in ONE_CORE):  # read when numpy is loaded: begin once more
+        os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, **dict.fromkeys(ONE_CORE, "1")})
     corpora = [(Path(folder), Path(file)) for folder, _, file in (pair.partition("=") for pair in given.corpus)]
     for folder, file in corpora:
         quality(folder, file)
     sizes = [int(size) for size in given.parts.split(",") if size]
     if sizes:
-        print("\n| parts | lexical ms p50 / p99 | hybrid | build s | one page ms | open ms | disk MiB | memory MiB |")
-        print("|---|---|---|---|---|---|---|---|")
+        print("\nPadding is shuffled words of the pages; its vectors are random, those of the true pages are real.\n")
+        print("| parts | mode | CPU ms p50 / p99 | wall ms p50 / p99 | hard @1 / @3 | chat @1 / @3 |")
+        print("|---|---|---|---|---|---|")
     for size in sizes:
         scale(*corpora[0], size)
 

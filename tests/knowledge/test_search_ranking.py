@@ -107,9 +107,9 @@ def test_an_update_that_breaks_off_changes_nothing(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="the source is gone"):
         index.update(breaking(), [DISK.id])
     for one in (index, Lexical(tmp_path)):
-        assert (len(one), set(one.entries([DISK.id, CERT.id, CRASH.id]))) == (2, {DISK.id, CERT.id})
+        assert (len(one), set(one.view.entries([DISK.id, CERT.id, CRASH.id]))) == (2, {DISK.id, CERT.id})
     index.update([CRASH], [DISK.id])
-    assert set(index.entries([DISK.id, CERT.id, CRASH.id])) == {CERT.id, CRASH.id}
+    assert set(index.view.entries([DISK.id, CERT.id, CRASH.id])) == {CERT.id, CRASH.id}
 
 
 NAMES = st.sampled_from("abcde")

@@ -10,7 +10,7 @@ from sysop.knowledge.document import Document
 from sysop.knowledge.page import Section
 from sysop.knowledge.retrieval.asked import MAX_CONCEPTS, concepts
 from sysop.knowledge.retrieval.chunks import MAX_PARTS, WORDS, in_words, page_terms, parts, readable
-from sysop.knowledge.retrieval.exact import called, named
+from sysop.knowledge.retrieval.exact import called, named, titled
 from sysop.knowledge.retrieval.features import figures, weigh
 from sysop.knowledge.retrieval.words import terms, title_terms, without_noise
 
@@ -106,10 +106,11 @@ def test_a_page_is_named_by_the_address_it_is_read_at() -> None:
 
 def test_one_word_names_a_page_as_its_file_or_alert_and_not_as_its_title() -> None:
     text = "Summary: the Watchdog is silent"
-    assert not set(called(replace(page("Summary"), id="ci/abuse"))) & set(named(text))
+    summary = replace(page("Summary"), id="ci/abuse")
+    assert not {*called(summary), *titled(summary)} & set(named(text))
     assert set(called(replace(page("Silence"), id="general/Watchdog"))) & set(named(text))
     assert set(called(page("Silence", alerts=("Watchdog",)))) & set(named(text))
-    assert set(called(replace(page("DiskFull"), id="a/b"))) & set(named("why DiskFull"))
+    assert set(titled(replace(page("DiskFull"), id="a/b"))) & set(named("why DiskFull"))
 
 
 def test_a_plain_word_names_nothing() -> None:

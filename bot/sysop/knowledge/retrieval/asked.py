@@ -15,6 +15,8 @@ Route = Literal["alert", "chat"]
 
 MAX_CONCEPTS: Final = 48
 """Of a longer text the first words count: an alert begins with what is wrong."""
+MAX_TEXT: Final = 8_000
+"""In characters, of a question or an alert: what follows is neither read nor looked at for names."""
 _LONGEST: Final = 3
 
 
@@ -28,6 +30,14 @@ class Concept:
     called: tuple[tuple[tuple[str, ...], float], ...]
     weight: float = 1.0
     small: bool = False
+
+
+def shortened(text: str) -> str:
+    """Return at most the first `MAX_TEXT` characters, cut between two words where there is a space to cut at."""
+    if len(text) <= MAX_TEXT:
+        return text
+    begun = text[:MAX_TEXT]
+    return begun if text[MAX_TEXT].isspace() else begun.rpartition(" ")[0] or begun
 
 
 def concepts(text: str, route: Route) -> tuple[Concept, ...]:

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from urllib.parse import unquote, urlsplit
 
 from sysop.knowledge.document import Document
-from sysop.knowledge.retrieval.chunks import names
 from sysop.knowledge.retrieval.words import MAX_WORD
 
 _IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*[A-Za-z0-9]")
@@ -16,12 +15,17 @@ _PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 
 
 def called(document: Document) -> list[str]:
-    """Return by what a page may be named exactly. A title of one word does not count: `Summary` begins many texts."""
-    known = {document.id.rpartition("/")[2], *document.alerts}
-    found = [key for name in names(document) for key in _keys(name) if name in known or not key[0].isupper()]
+    """Return by what a page is named before any other: its file, its alerts, its address."""
+    names = (document.id.rpartition("/")[2], *document.alerts)
+    found = [key for name in names for key in _keys(name)]
     if document.url:
         found.append(_address(document.url))
     return list(dict.fromkeys(found))
+
+
+def titled(document: Document) -> list[str]:
+    """Return by what else a page is named: its title. One of one word does not count: `Summary` begins many texts."""
+    return [key for key in _keys(document.title) if not key[0].isupper()]
 
 
 def named(text: str) -> list[str]:

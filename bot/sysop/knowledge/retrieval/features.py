@@ -18,6 +18,7 @@ _OF_A_PHRASE: Final = 0.7
 
 Rarity = Callable[[str], float]
 Name = tuple[str, ...]
+"""The stems of one word or phrase."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,15 +34,23 @@ class Terms:
     lengths: Sequence[int]
     where: Mapping[str, str]
 
+    def mentions(self, called: Iterable[tuple[Name, float]]) -> float:
+        """Return how surely the page speaks of something that is called so."""
+        return max((sure for name, sure in called if all(term in self.where for term in name)), default=0.0)
+
 
 @dataclass(frozen=True, slots=True)
 class Weighed:
-    """A concept with its weight in texts and in names, and what it is called with how surely, the rarity in it."""
+    """A concept with its weight in texts and in names, and what it is called with how surely, the rarity in it.
+
+    `begins` are the first stems of what it is called: a page with none of them need not be looked at.
+    """
 
     concept: Concept
     text: float
     name: float
     called: tuple[tuple[Name, float], ...]
+    begins: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +94,8 @@ def _weighed(concept: Concept, rarity: Rarity, name_rarity: Rarity) -> Weighed:
     own = _of(asked, rarity)
     called = tuple((name, sure * min(own, _of(name, rarity)) / own) for name, sure in concept.called) if own else ()
     text = 0.0 if concept.small else own * concept.weight
-    return Weighed(concept, text, _of(asked, name_rarity) * concept.weight, called)
+    begins = frozenset(name[0] for name, _ in called)
+    return Weighed(concept, text, _of(asked, name_rarity) * concept.weight, called, begins)
 
 
 def _of(name: Name, rarity: Rarity) -> float:
@@ -98,8 +108,9 @@ def figures(question: Question, page: Terms) -> Figures:
     found = [0.0] * len(page.lengths)
     whole = known = 0.0
     length = sum(page.lengths)
+    here = page.where.keys() & question.means.keys()
     for one in question.concepts:
-        if not one.text:
+        if not one.text or one.begins.isdisjoint(here):
             continue
         total, parts, has = _standing(one.called, page, length)
         whole += total * one.text
@@ -124,26 +135,32 @@ def _standing(
     """Return how a concept stands in the whole page, in its parts, and how surely it is there at all."""
     whole = has = 0.0
     parts: dict[int, float] = {}
+    where, lengths = page.where, page.lengths
     for name, sure in called:
-        places = _places(name, page)
-        if not places:
+        if name[0] not in where or not (places := _places(name, where)):
             continue
         has = max(has, sure)
         whole = max(whole, sure * _full(sum(places.values()), length, *_PAGE))
         for part, count in places.items():
-            parts[part] = max(parts.get(part, 0.0), sure * _full(count, page.lengths[part], *_PART))
+            value = sure * _full(count, lengths[part], *_PART)
+            if value > parts.get(part, 0.0):
+                parts[part] = value
     return whole, parts, has
 
 
-def _places(name: Name, page: Terms) -> Mapping[int, int]:
-    found: dict[int, int] = {}
-    for number, term in enumerate(name):
-        flat = [int(figure) for figure in page.where.get(term, "").split()]
-        here = dict(zip(flat[::2], flat[1::2], strict=True))
-        found = here if not number else {part: min(found[part], here[part]) for part in found.keys() & here.keys()}
-        if not found:
+def _places(name: Name, where: Mapping[str, str]) -> Mapping[int, int]:
+    found = _counts(where[name[0]])
+    for term in name[1:]:
+        if term not in where:
             return {}
+        here = _counts(where[term])
+        found = {part: min(found[part], here[part]) for part in found.keys() & here.keys()}
     return found
+
+
+def _counts(flat: str) -> dict[int, int]:
+    figures = [int(figure) for figure in flat.split()]
+    return dict(zip(figures[::2], figures[1::2], strict=True))
 
 
 def _full(count: int, length: int, lengthy: float, usual: float) -> float:
@@ -151,6 +168,8 @@ def _full(count: int, length: int, lengthy: float, usual: float) -> float:
 
 
 def _asked_in(question: Question, name: frozenset[str]) -> float:
+    if name.isdisjoint(question.means):
+        return 0.0
     found = 0.0
     for one in question.concepts:
         found += one.name * max((sure for called, sure in one.concept.called if name.issuperset(called)), default=0.0)
@@ -159,5 +178,7 @@ def _asked_in(question: Question, name: frozenset[str]) -> float:
 
 def _asked_of(question: Question, name: frozenset[str]) -> float:
     rarity, means = question.name_rarity, question.means
+    if name.isdisjoint(means):
+        return 0.0
     whole = sum(map(rarity, name))
     return sum(rarity(term) * means[term] for term in name if term in means) / whole if whole else 0.0

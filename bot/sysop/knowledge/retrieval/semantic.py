@@ -8,7 +8,7 @@ from importlib import import_module, resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from sysop.errors import SettingsError
+from sysop.errors import SettingsError, SysopError
 from sysop.knowledge.retrieval.wordpiece import WordPiece
 
 if TYPE_CHECKING:
@@ -23,14 +23,23 @@ _TOKENS: Final = 256
 """What the model was trained to read in one go."""
 
 
+class MeaningAway(SysopError):
+    """What turns texts into vectors does not answer now; words alone are searched meanwhile."""
+
+
 class Embedder(Protocol):
-    """Turns texts into vectors of length 1. `name` changes with whatever changes the vectors."""
+    """Turns texts into vectors of length 1, all of one size. `name` changes with whatever changes the vectors.
+
+    Both methods raise MeaningAway where this cannot be done now.
+    """
 
     name: str
-    size: int
 
     def embed(self, texts: Iterable[str]) -> Vectors:
-        """Return one row of float32 a text."""
+        """Return one row of float32 a text of a page."""
+
+    def ask(self, text: str) -> Vectors:
+        """Return the vector of a question, for which somebody waits."""
 
 
 class MiniLm:
@@ -64,6 +73,10 @@ class MiniLm:
 
         rows = [self._one(text) for text in texts]
         return np.stack(rows) if rows else np.zeros((0, self.size), np.float32)
+
+    def ask(self, text: str) -> Vectors:
+        """Return the vector of a question: the model reads it like any text."""
+        return self._one(text)  # type: ignore[no-any-return]
 
     def _one(self, text: str) -> Any:
         import numpy as np
