@@ -1,4 +1,4 @@
-"""A first version of a page from what was done about an incident, for a person to finish.
+"""A first version of a page, from what was done about an incident or with nothing in it, for a person to finish.
 
 What people, alerts and machines wrote is data: it is put where it can open no block, heading, comment or front matter,
 and never becomes an expression. A draft that changes something has errors of the linter until a person has said when,
@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from sysop.actions import Action
+from sysop.errors import InvalidRequest
 from sysop.model import Risk
 
 MAX_TITLE: Final = 120
@@ -24,18 +25,36 @@ MAX_ARGUMENTS: Final = 2_000
 MAX_CALLS: Final = 50
 MAX_NAMES: Final = 50
 
+_EXAMPLE: Final = """\
+An example of a step. To have one, write it below this, outside the frame, and take the example out; `sysop actions`
+lists what a step can do.
+
+~~~markdown
+```step
+id: errors                 # how later steps call it
+note: How many fail?       # people see this while it runs
+action: metrics.query      # reads only; a step that changes something asks a person first
+with:
+  query: sum(rate(http_requests_total{code=~"5.."}[5m]))
+otherwise: continue        # or escalate: what to do where it fails
+found: >-
+  ${"failed requests in a second: " + show(steps.errors.result.value)}
+```
+~~~"""
+
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
 _MARKS: Final = re.compile(r"([\\`*~|#\[\]]|(?<=\])\(|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9]))")
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call of an incident. `verified` is None where nothing was verified."""
+    """One call of an incident. `verified` is None where nothing was verified; `note` says why it was made, if known."""
 
     action: str
     args: Mapping[str, Any]
     state: str
     verified: bool | None = None
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +84,28 @@ def draft(facts: Facts, actions: Mapping[str, Action]) -> str:
     parts += _how_to_look([s for s in steps if actions[s.action].risk is Risk.READ])
     parts += _what_helped([s for s in steps if actions[s.action].risk is not Risk.READ], told, len(facts.calls))
     parts += _stop(bool(steps))
+    return "\n\n".join(parts) + "\n"
+
+
+def blank(title: str, alerts: Sequence[str], services: Sequence[str], owner: str = "") -> str:
+    """Return a page with front matter, the usual headings and an example of a step, and nothing said yet.
+
+    Raises InvalidRequest for a title in which nothing can be read.
+    """
+    title = _plain(title, MAX_TITLE)
+    if not any(character.isalnum() for character in title):
+        raise InvalidRequest(
+            "title: it has no letter and no digit; say in a few words what is wrong when this is needed"
+        )
+    parts = [
+        _front(Facts(title, tuple(alerts), tuple(services), (), owner, "", "", ()), title),
+        f"# {_prose(title)}",
+        "## What it means\n\nTODO: what has happened where this is right, and what customers notice.",
+        "## Common causes\n\nTODO: what it mostly is, the likeliest first.",
+        f"## How to look\n\nTODO: what to look at, and what it shows.\n\n{_EXAMPLE}",
+        "## What helps\n\nTODO: what to do for each cause, what risks least first, and how to see that it helped.",
+        "## When to stop\n\nTODO: what not to do, and whom to call.",
+    ]
     return "\n\n".join(parts) + "\n"
 
 
@@ -134,7 +175,10 @@ def _what_happened(facts: Facts) -> Iterator[str]:
     yield "## What it means"
     yield f"What happened: {_prose(facts.summary) or 'TODO'}"
     if facts.minutes is not None and facts.minutes >= 0:
-        yield f"It took {facts.minutes} minute{'' if facts.minutes == 1 else 's'}."
+        long = (
+            "less than a minute" if facts.minutes == 0 else f"{facts.minutes} minute{'s' if facts.minutes > 1 else ''}"
+        )
+        yield f"It took {long}."
     yield "TODO: say what customers notice."
     yield "## Common causes"
     yield f"The cause this time: {_prose(facts.cause) or 'TODO'}"
@@ -145,9 +189,7 @@ def _how_to_look(reads: Sequence[_Step]) -> Iterator[str]:
     if not reads:
         yield "TODO: say what to look at, and what it shows."
     for step in reads:
-        yield _block(
-            step, f"TODO: say what this tells. The last time it was {_ended(step.call)}.", "otherwise: continue"
-        )
+        yield _block(step, "say what this tells", "otherwise: continue")
 
 
 def _what_helped(changes: Sequence[_Step], told: Sequence[Call], made: int) -> Iterator[str]:
@@ -156,7 +198,7 @@ def _what_helped(changes: Sequence[_Step], told: Sequence[Call], made: int) -> I
         yield "TODO: say what to do for each cause, what risks least first."
     for step in changes:
         yield "TODO: say by `when` what must have been seen before this is done, and add a step that sees it helped."
-        yield _block(step, f"TODO: say why this helps. The last time it was {_ended(step.call)}.", "when: ${false}")
+        yield _block(step, "say why this helps", "when: ${false}")
     if told:
         yield "This was done too, and is no step: there is no such action, or its arguments cannot be written here."
         yield "\n".join(
@@ -182,7 +224,9 @@ def _stop(followed: bool) -> Iterator[str]:
         )
 
 
-def _block(step: _Step, note: str, more: str) -> str:
+def _block(step: _Step, wanted: str, more: str) -> str:
+    why = _plain(step.call.note, MAX_WORDS)
+    note = f"{why} TODO: {wanted}. The last time it was {_ended(step.call)}.".lstrip()
     arguments = ("with:", *step.lines) if step.lines else ()
     lines = (f"id: {step.id}", f"note: {_quoted(note)}", f"action: {step.action}", *arguments, more)
     return "\n".join(("```step", *lines, "```"))
