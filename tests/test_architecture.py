@@ -27,6 +27,9 @@ BROAD = {
     "bot/sysop/host.py": 4,  # plugin code: import, judge, observe, startup and shutdown
     "bot/sysop/incidents/placing.py": 2,  # a fault in correlation: alerts are placed all the same; undo, then raise on
     "bot/sysop/incidents/pulling.py": 1,  # plugin code: asking a place for its alerts
+    "bot/sysop/knowledge/duty.py": 1,  # a periodic duty goes on, whatever one round of it met
+    "bot/sysop/knowledge/library/foreign.py": 1,  # plugin code: a source of pages
+    "bot/sysop/knowledge/retrieval/vectors.py": 1,  # undo a half-made opening, then raise on
     "bot/sysop/runner/advance.py": 1,  # planners
     "bot/sysop/runner/local.py": 1,  # a periodic duty goes on, whatever one round of it met
     "bot/sysop/store/writer.py": 1,  # a unit's failure is its caller's

@@ -15,7 +15,16 @@ from sysop.actions import (
     action,
 )
 from sysop.delivery import Delivery, Proof, basic, bearer, either, header, signed
-from sysop.errors import ActionFailed, ActionRefused, CallError, InvalidCall, NotGenuine, PluginError, SettingsError
+from sysop.errors import (
+    ActionFailed,
+    ActionRefused,
+    CallError,
+    InvalidCall,
+    LibraryError,
+    NotGenuine,
+    PluginError,
+    SettingsError,
+)
 from sysop.expression import Expression, ExpressionError
 from sysop.expression import compile as compile_expression
 from sysop.expression import evaluate as evaluate_expression
@@ -56,6 +65,7 @@ from sysop.model import (
     Run,
     Verdict,
 )
+from sysop.page_source import BrokenPage, PageEntry, PageSource
 
 __all__ = [
     "Action",
@@ -65,6 +75,7 @@ __all__ = [
     "Alert",
     "AlertSource",
     "AuditEntry",
+    "BrokenPage",
     "Call",
     "CallError",
     "Change",
@@ -85,11 +96,14 @@ __all__ = [
     "Http",
     "InvalidCall",
     "Inventory",
+    "LibraryError",
     "MetricQuery",
     "MetricSeries",
     "MetricSource",
     "NotGenuine",
     "Outcome",
+    "PageEntry",
+    "PageSource",
     "Planner",
     "PlannerFactory",
     "PluginContext",

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 
 from starlette.applications import Starlette
 
-from sysop import alerting
+from sysop import alerting, shelf
 from sysop import host as plugin_host
 from sysop.agent.direct_planner import DirectPlanner
 from sysop.agent.llm_planner import LlmPlanner
@@ -37,9 +37,8 @@ from sysop.incidents.regroup import Regroup
 from sysop.incidents.silences import Silences
 from sysop.inventory import nearest
 from sysop.knowledge.index import Index
-from sysop.knowledge.lint import errors, lint
 from sysop.model import Request, new_id
-from sysop.paths import data, private_file
+from sysop.paths import private_file, private_folder
 from sysop.runner.advance import Advance
 from sysop.runner.local import LocalRunner
 from sysop.sections import Person
@@ -50,6 +49,8 @@ from sysop.store.engine import sqlite_file
 from sysop.store.store import Store
 from sysop.surfaces.backlog import Backlog
 from sysop.surfaces.webhooks import Door, Webhooks
+
+log = logging.getLogger(__name__)
 
 
 def _no_probe(_point: str) -> None:
@@ -72,7 +73,7 @@ class App:
     service: Service
     alerting: Alerting
     feed: Feed
-    index: Index
+    knowledge: shelf.Knowledge
     planners: Planners
     conversations: Conversations
     runner: LocalRunner
@@ -83,6 +84,11 @@ class App:
     def lifecycle(self) -> Lifecycle:
         """Return what takes alerts in and moves incidents on."""
         return self.alerting.lifecycle
+
+    @property
+    def index(self) -> Index:
+        """Return what finds runbooks and pages."""
+        return self.knowledge.index
 
     @property
     def placing(self) -> Placing:
@@ -112,6 +118,8 @@ class App:
                 private_file(sqlite_file(self.store.url))
                 schema.ensure(self.store.url)
             await self.store.check()
+            _make_state(self.settings)
+            await self.knowledge.duty.begin()
             self.host.start(self.contexts.for_plugin)
             if chat:  # first, so that it is known who may approve before a run asks
                 await self.chat.start()
@@ -119,6 +127,7 @@ class App:
         except BaseException:
             await self.chat.stop()
             await self.runner.stop()
+            await self.knowledge.duty.stop()
             await self.runner.release()
             raise
 
@@ -127,12 +136,19 @@ class App:
         await self.runner.stop(hurry)
         await self.chat.stop(hurry)  # after the runs, so that it still tells what they came to
         await self.alerting.stop()
+        await self.knowledge.duty.stop()
         self.host.stop(self.contexts.for_plugin)
         await self.runner.release()
 
+    @property
+    def sources(self) -> dict[str, AlertSource]:
+        """Return what takes deliveries at `/webhooks/NAME`, by name."""
+        door = self.knowledge.door
+        return {**self.host.alert_sources(), **({door.name: door} if door else {})}
+
     def webhooks(self) -> Starlette:
         """Return the HTTP application: alerts in, and the health of this process."""
-        sources = self.host.alert_sources()
+        sources = self.sources
         tokens = self.settings.webhooks.tokens
         for name in tokens:
             if name not in sources:
@@ -154,7 +170,12 @@ class App:
         ).app()
 
     def _context_of(self, source: AlertSource) -> Callable[[], PluginContext]:
+        if not source.plugin:  # one of our own, which asks for none
+            return self._no_context
         return partial(self.contexts.for_plugin, self.host.plugins[source.plugin])
+
+    def _no_context(self) -> PluginContext:
+        raise SettingsError("this source has no plugin")
 
     def set_ready(self, ready: bool) -> None:
         """Say whether this process takes work, for `/readyz`."""
@@ -166,6 +187,7 @@ class App:
     async def close(self) -> None:
         """Close connections."""
         await self.planners.close()
+        await asyncio.to_thread(self.knowledge.upkeep.close)
         await self.http.close()
         await self.store.close()
 
@@ -233,9 +255,8 @@ def build(
     known = People(people or (lambda: settings.people), store if settings.slack.on else None)
     policy = Policy(settings.policy)
     gate = Gate(store, host, policy, known, contexts, settings.budgets, probe)
-    index = Index.load(
-        runbook_folders(settings, host), check=lambda page: errors(lint(page, host.actions, contexts.inventory))
-    )
+    knowledge = shelf.build(settings, host, contexts.inventory, secrets.resolve)
+    index = knowledge.index
     planners = _planners(settings, host, index, contexts, secrets)
     service = Service(store, known, planners.name_for)
     worker = f"{socket.gethostname()}:{os.getpid()}:{new_id('w')}"
@@ -279,7 +300,7 @@ def build(
         service=service,
         alerting=alerts,
         feed=feed,
-        index=index,
+        knowledge=knowledge,
         planners=planners,
         conversations=talks,
         runner=runner,
@@ -294,17 +315,19 @@ def _feed(store: Store, host: Host, contexts: Contexts, worker: str) -> Feed:
     return Feed(store, places, lambda name: contexts.secrets.get(name, "read"), worker)
 
 
+def _make_state(settings: Settings) -> None:
+    """Make the state folder, where it can be: beside a database elsewhere Sysop also works without one."""
+    try:
+        private_folder(settings.state)
+    except OSError as bad:
+        log.warning("the state folder %s cannot be made: %s", settings.state, bad.strerror)
+
+
 def load_plugins(settings: Settings) -> Host:
     """Load every plugin with its section of the settings."""
     if settings.plugins_dir and not settings.plugins_dir.is_dir():
         raise SettingsError(f"plugins_dir: {settings.plugins_dir} is not a folder")
     return plugin_host.load(settings.plugins, folder=settings.plugins_dir, required=settings.required_plugins)
-
-
-def runbook_folders(settings: Settings, host: Host) -> list[Path]:
-    """Return every folder of runbooks: the shipped ones, the plugins' and the settings'."""
-    shipped = [data("runbooks")] if settings.shipped_runbooks else []
-    return [*shipped, *host.runbook_folders(), *settings.runbooks]
 
 
 def _planners(settings: Settings, host: Host, index: Index, contexts: Contexts, secrets: Secrets) -> Planners:

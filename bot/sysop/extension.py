@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from sysop.actions import Http
 from sysop.delivery import Delivery, Proof, bearer
@@ -206,6 +206,28 @@ class OpenApproval:
     run: str
 
 
+RECALLED: Final = "recalled."
+"""How the ids begin under which a run tells people of past incidents."""
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """A past incident that is like what a run works on. `text` says in a sentence what it teaches."""
+
+    incident: str
+    text: str
+
+    @property
+    def citation(self) -> str:
+        """Return how it is cited."""
+        return f"incident/{self.incident}"
+
+    @property
+    def said_as(self) -> str:
+        """Return the id under which people are told of it: surfaces show more of what has such an id."""
+        return f"{RECALLED}{self.incident}"
+
+
 @dataclass(frozen=True, slots=True)
 class Standing:
     """How things stand as the database has it, the newest first and not all of very many."""
@@ -248,8 +270,8 @@ class Toolbox(Protocol):
         """
         ...
 
-    async def recalled(self) -> Sequence[str]:
-        """Return what past incidents much like the run's teach, a sentence each, the likest first; for people to read.
+    async def recalled(self) -> Sequence[Remembered]:
+        """Return past incidents much like the run's, or like what it was asked, the likest first; for people to read.
 
         It changes as incidents end, so no call of a run may depend on it.
         """

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         SlashCommand,
     )
     from sysop.model import Actor, AuditEntry, Call, Decision
+    from sysop.page_source import PageSource
 
 hookspec = pluggy.HookspecMarker("sysop")
 hookimpl = pluggy.HookimplMarker("sysop")
@@ -59,8 +60,8 @@ def register_silence_mirrors() -> Iterable[SilenceMirror]:  # type: ignore[empty
 
 
 @hookspec
-def register_runbooks() -> Iterable[Path]:  # type: ignore[empty-body]
-    """Return folders of Markdown runbooks."""
+def register_runbooks() -> Iterable[Path | PageSource]:  # type: ignore[empty-body]
+    """Return where pages come from: folders, or a `PageSource` that lists and reads them."""
 
 
 @hookspec

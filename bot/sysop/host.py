@@ -29,6 +29,7 @@ from sysop.extension import (
 )
 from sysop.inventory import nearest
 from sysop.model import Actor, AuditEntry, Call, Decision, Verdict
+from sysop.page_source import PageSource
 from sysop.plugin import NAME, Plugin, assemble
 
 GROUP = "sysop"
@@ -97,7 +98,14 @@ class Host:
 
     def runbook_folders(self) -> list[Path]:
         """Return the folders of runbooks that plugins bring."""
-        return [Path(path) for path in _flat(self.manager.hook.register_runbooks())]
+        return [Path(found) for found in self._runbooks() if isinstance(found, str | Path)]
+
+    def page_sources(self) -> list[PageSource]:
+        """Return the other places with pages that plugins bring."""
+        return [found for found in self._runbooks() if not isinstance(found, str | Path)]
+
+    def _runbooks(self) -> list[Any]:
+        return list(_flat(self.manager.hook.register_runbooks()))
 
     def planners(self) -> dict[str, PlannerFactory]:
         """Return further planners by name."""

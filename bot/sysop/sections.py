@@ -72,6 +72,61 @@ class SecretSettings(Section):
     write: SecretRef | None = Field(None, description="env:NAME or file:PATH")
 
 
+class SourceSettings(Section):
+    """Where pages come from: a folder of this machine, or a Git repository."""
+
+    folder: Path | None = Field(None, description="folder of Markdown or HTML pages")
+    git: str | None = Field(None, description="https://…, ssh://…, USER@HOST:PATH or file://…")
+    ref: str = Field("main", description="branch, tag or full commit of the repository")
+    subfolder: str = Field("", description="folder in the repository, such as docs/runbooks")
+    token: SecretRef | None = Field(None, description="env:NAME or file:PATH; access token of an https:// repository")
+    name: str | None = Field(None, description="begins the citations of its pages; default: the folder's name")
+    pages_url: str = Field(
+        "",
+        description="where people read a page; {path} is its path in the source, {id} that without the suffix",
+        pattern=r"^(https?://\S+)?$",
+    )
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> SourceSettings:
+        if (self.folder is None) == (self.git is None):
+            raise ValueError("write either folder or git")
+        if self.folder is not None and (self.subfolder or self.token or "ref" in self.model_fields_set):
+            raise ValueError("ref, subfolder and token are for git; leave them out beside folder")
+        if self.token is not None and not str(self.git).startswith("https://"):
+            raise ValueError("token: only an https:// address takes one; use a key for ssh")
+        return self
+
+
+class EmbeddingSettings(Section):
+    """A provider's embeddings: the text of pages and questions is sent there."""
+
+    base_url: str = Field(description="any endpoint with OpenAI's /embeddings, up to and with /v1")
+    model: str = Field(description="the name of the model there", min_length=1)
+    key: SecretRef | None = Field(None, description="env:NAME or file:PATH")
+
+
+class KnowledgeSettings(Section):
+    """The pages that people and planners find, beside `runbooks`."""
+
+    sources: tuple[SourceSettings, ...] = Field((), description="where more pages come from")
+    refresh_seconds: int = Field(30, ge=1, le=86_400, description="so often is looked for pages that changed")
+    pull_seconds: int = Field(300, ge=10, le=86_400, description="so often are repositories pulled")
+    max_age_days: int = Field(180, ge=1, description="a page that nobody has reviewed for longer is marked as stale")
+    mode: Literal["lexical", "hybrid"] = Field(
+        "lexical", description="how pages are found: by words, or by words and meaning (extra semantic, or embeddings)"
+    )
+    embeddings: EmbeddingSettings | None = Field(
+        None, description="whose embeddings tell the meaning; without it a small model on this machine does"
+    )
+
+    @model_validator(mode="after")
+    def _used(self) -> KnowledgeSettings:
+        if self.embeddings is not None and self.mode != "hybrid":
+            raise ValueError("embeddings are used in mode hybrid only; write mode: hybrid, or leave them out")
+        return self
+
+
 class WebhookSettings(Section):
     """Alerts in."""
 

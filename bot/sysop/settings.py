@@ -22,6 +22,7 @@ from sysop.sections import (
     DatabaseSettings,
     EgressSettings,
     IncidentSettings,
+    KnowledgeSettings,
     LlmSettings,
     Person,
     RunnerSettings,
@@ -36,6 +37,10 @@ from sysop.yamlsafe import load as load_yaml
 DEFAULT_FILE = "sysop.yaml"
 _OUTSIDE = ("SYSOP_TEST_", "SYSOP_BUILD_")  # for our test runs and for the commands of local pipelines
 _BARE = {"SYSOP_CONFIG"}
+_GIT = (
+    *("SSH_AUTH_SOCK", "GIT_SSH_COMMAND", "GIT_SSL_CAINFO", "SSL_CERT_FILE"),
+    *("HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy", "ALL_PROXY", "all_proxy"),
+)
 FILE_ONLY = ("SYSOP_PEOPLE", "SYSOP_POLICY", "SYSOP_SLACK__ROLES")
 
 
@@ -62,6 +67,9 @@ class Settings(BaseSettings):
     inventory: dict[str, ServiceSettings] = Field(default_factory=dict, description="services by name")
     runbooks: tuple[UserPath, ...] = Field((), description="folders of runbooks beside the shipped ones")
     shipped_runbooks: bool = Field(True, description="use the runbooks that come with Sysop")
+    knowledge: KnowledgeSettings = Field(
+        default_factory=KnowledgeSettings, description="the pages that people and planners find"
+    )
     secrets: dict[str, SecretSettings] = Field(default_factory=dict, description="credentials by name")
     egress: EgressSettings = Field(default_factory=EgressSettings, description="where plugins may connect to")
     webhooks: WebhookSettings = Field(default_factory=WebhookSettings, description="alerts in")
@@ -157,6 +165,11 @@ class Secrets:
     def known(self) -> tuple[str, ...]:
         """Return every value handed out so far."""
         return tuple(self._known)
+
+
+def git_environment() -> dict[str, str]:
+    """Return what `git` needs of the environment: how to reach an agent, a proxy and authorities."""
+    return {name: os.environ[name] for name in _GIT if os.environ.get(name)}
 
 
 def config_file(given: str | None = None) -> tuple[Path, bool]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from sysop.agent.runbook_planner import RunbookPlanner
 from sysop.errors import ApprovalRequired, CallError, Parked, ReplayMismatch, WaitUntil
-from sysop.extension import Earlier, Standing, Tool
+from sysop.extension import Earlier, Remembered, Standing, Tool
 from sysop.inventory import Inventory, Service
 from sysop.knowledge.index import Index
 from sysop.knowledge.runbook import parse
@@ -99,7 +99,7 @@ class Desk:
         if self.points in self.crash_at:
             raise Crash
 
-    async def recalled(self) -> Sequence[str]:
+    async def recalled(self) -> Sequence[Remembered]:
         return ()
 
     async def standing(self) -> Standing:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from pathlib import Path
 
 import pytest
@@ -10,12 +11,14 @@ from llm_kit import ANN, FREE, cite, conclude, desk
 from pydantic_ai import models
 from pydantic_ai.models.test import TestModel
 
+from incidents.lived import DAY, add_past
 from sysop.agent import llm_loop
+from sysop.knowledge.memory.notebook import Notebook
 from sysop.model import Conclusion, Origin, Request
 from sysop.sections import LlmSettings
 from sysop.store.store import Store
 from sysop.store.writer import host_clock
-from sysop.testing.llm import Answer, Asked, LlmServer, Use, turns
+from sysop.testing.llm import Answer, Asked, Fault, LlmServer, Use, turns
 
 FORBID = {"rules": [{"name": "never", "match": {"action": ["lab.wipe"]}, "then": "forbid"}, *FREE["rules"]]}
 
@@ -284,3 +287,44 @@ async def test_a_model_of_the_library_itself(tmp_path: Path, sqlite: str, monkey
         ended = await bot.until(run)
         assert ended.state == "done"
         assert bot.effects == [f"{run}:a1.1"]
+
+
+# -- what past incidents teach -----------------------------------------------------------------------------------------
+
+
+async def test_a_model_is_told_of_a_past_incident_as_data_and_may_cite_it_but_it_proves_nothing(
+    tmp_path: Path, sqlite: str
+) -> None:
+    claim = {"text": "it was like this before", "evidence": ["incident/inc-past000000"]}
+    script = turns(Answer("I look first.", [look()]), conclude(resolved=True, confidence="high", claims=[claim]))
+    with LlmServer(script) as server:
+        async with desk(tmp_path, sqlite, server.url) as bot:
+            await remembered(bot.app.store)
+            run = await bot.end("has the disk of x been full before?")
+            said = await bot.said(run.id)
+    assert len(server.asked) == 2  # what it cites is not sent back
+    assert said[0].startswith("Seen before on ")
+    assert said[0].endswith('[redacted]" (inc-past000000).')
+    _, opened, told = server.asked[0].text.partition(json.dumps(' from="memory">')[1:-1])
+    assert opened
+    assert json.dumps(f"incident/inc-past000000: {said[0]}")[1:-1] in told[: told.index("</untrusted ")]
+    assert "hunter22222" not in server.asked[0].text
+    assert run.conclusion["claims"] == [{"text": "it was like this before", "evidence": ["incident/inc-past000000"]}]
+    assert (run.conclusion["resolved"], run.conclusion["confidence"]) == (False, "low")
+
+
+async def test_a_planner_that_takes_over_tells_nobody_twice_of_a_past_incident(tmp_path: Path, sqlite: str) -> None:
+    with LlmServer(lambda _asked: Fault("status", 401)) as server:
+        async with desk(tmp_path, sqlite, server.url) as bot:
+            await remembered(bot.app.store)
+            run = await bot.end("has the disk of x been full before?")
+            said = await bot.said(run.id)
+    assert run.plan["degraded"]
+    assert [text.startswith("Seen before on ") for text in said].count(True) == 1
+
+
+async def remembered(store: Store) -> None:
+    """Have the disk of x been full once; a person wrote a password into what was learnt."""
+    over = {"mitigated_at": 60_000, "resolved_at": 120_000, "alerts": [("DiskFull", "x")]}
+    await add_past(store, {"at": await store.now() - DAY, **over})
+    await Notebook(store).correct("inc-past000000", ANN, "the disk of x was full of dumps password=hunter22222")

@@ -9,10 +9,12 @@ import signal
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from week_behind import WEEK_S, python_behind
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -20,8 +22,9 @@ SYSOP = [sys.executable, "-m", "sysop"]
 BARE = {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/")}
 
 
-def demo(tmp_path: Path, *arguments: str) -> tuple[int, dict[str, Any], str]:
-    command = [*SYSOP, "demo", "--json", "--folder", str(tmp_path / "demo"), *arguments]
+def demo(tmp_path: Path, *arguments: str, python: Path | None = None) -> tuple[int, dict[str, Any], str]:
+    sysop = [str(python or sys.executable), "-m", "sysop"]
+    command = [*sysop, "demo", "--json", "--folder", str(tmp_path / "demo"), *arguments]
     done = subprocess.run(command, cwd=tmp_path, env=BARE, capture_output=True, text=True, timeout=200)
     return done.returncode, json.loads(done.stdout or "{}"), done.stderr
 
@@ -81,6 +84,21 @@ def test_the_company_breaks_and_recovers_and_again_when_a_person_approves_at_the
     assert found["seconds"]["propose"] <= found["seconds"]["execute"] <= found["seconds"]["recover"]
     assert company_processes(tmp_path) == []
     approve_at_the_prompt(tmp_path, "2")
+
+
+def test_what_helped_last_week_is_said_when_the_same_comes_again(tmp_path: Path) -> None:
+    code, _, said = demo(tmp_path, "--yes", "--again")
+    assert (code, "run one first" in said) == (1, True)
+    code, then, said = demo(tmp_path, "--yes", "--seed", "11", python=python_behind(tmp_path / "behind"))
+    assert (code, then["recovered"], then["recalled"]) == (0, True, []), said
+    code, found, said = demo(tmp_path, "--yes", "--seed", "11", "--again")
+    assert (code, found["recovered"], found["correct"], found["incidents_out"]) == (0, True, True, 1), said
+    assert found["incident"]["id"] != then["incident"]["id"]
+    day = datetime.now(UTC) - timedelta(seconds=WEEK_S)
+    fixed = rf"cicd.rollback of {then['scenario']['service']} fixed it in (less than a|\d+) minutes?"
+    (told,) = found["recalled"]
+    assert re.fullmatch(rf"Seen before on \d+ \w+( \d+)?: {fixed} \({then['incident']['id']}\)\.", told), told
+    assert any(f" {one.day} {one:%b}" in told for one in (day, day - timedelta(minutes=10)))
 
 
 def test_a_denial_changes_nothing_and_leaves_the_incident_open(tmp_path: Path) -> None:

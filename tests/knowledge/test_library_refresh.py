@@ -12,7 +12,7 @@ from sysop.knowledge.library import stored
 from sysop.knowledge.library.cache import VERSION
 from sysop.knowledge.library.folder import FolderSource
 from sysop.knowledge.library.library import Library
-from sysop.knowledge.library.source import Broken
+from sysop.page_source import BrokenPage
 
 
 @pytest.fixture
@@ -257,7 +257,7 @@ class Closed:
     name = key = "part"
 
     def scan(self):
-        yield Broken("part/a", "closed", folder=True)
+        yield BrokenPage("part/a", "closed", folder=True)
 
     def close(self):
         pass

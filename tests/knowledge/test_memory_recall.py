@@ -16,8 +16,8 @@ from incidents.lived import DAY, Lived, add_past, alert
 from sysop.errors import InvalidRequest, NoSuch, NotAllowed
 from sysop.knowledge.memory.notebook import MOST_BYTES, Notebook
 from sysop.knowledge.memory.recall import MOST, Memory, incident_of, recall, recall_these, teaches
-from sysop.model import Incident
-from sysop.store import incidents, notes, questions, runs
+from sysop.model import Incident, Origin, Request
+from sysop.store import audit, incidents, notes, questions, runs
 from sysop.store import tables as t
 from sysop.store.store import Store
 from sysop.store.writer import host_clock
@@ -165,6 +165,16 @@ async def test_a_week_later_its_twin_is_told_what_helped(followed: Followed) -> 
     ]
 
 
+async def test_a_person_who_asks_is_told_of_it_before_the_answer(followed: Followed) -> None:
+    past = await followed.live_through(minutes=0)
+    asked = Request(ANN, Origin.ASKED, "test", "did web have a high error rate before?")
+    run = await followed.app.service.submit(asked)
+    await followed.work()
+    told = [(id, text) for id, text, _ in await followed.app.store.read(lambda conn: runs.said(conn, run))]
+    (memory,) = await remembered(followed.app.store)
+    assert told[0] == (f"recalled.{past.id}", f"S{teaches(memory)[1:]} ({past.id}).")
+
+
 async def test_an_incident_that_is_open_is_no_memory_until_it_is_mitigated(lived: Lived) -> None:
     now = await lived.app.store.now()
     fired = alert("Slow", "gateway", now)
@@ -287,6 +297,8 @@ async def test_what_people_thought_of_it_moves_its_weight(store: Store) -> None:
         await book.rate("inc-past000000", shown, actor, verdict)  # type: ignore[arg-type]
         weights.append(await weight())
     assert weights == [1.0, 1.25, 1.25, 1.5625, 1.5625, 0.7812]
+    kept = await store.read(lambda conn: audit.entries(conn, limit=50))
+    assert sum(entry.kind == "incident.rated" for entry in kept) == 4  # what ann has said last, she says no second time
 
 
 async def test_parts_of_others_held_back_ones_and_those_that_are_too_many_are_left_out(store: Store) -> None:

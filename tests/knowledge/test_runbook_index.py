@@ -58,10 +58,10 @@ def test_a_runbook_for_another_environment_does_not_fit(folder):
 def test_search_splits_identifiers_and_cites_the_section(folder):
     index = Index.load([folder])
     (hit,) = index.search("how do I check whether it is behind?", 1)
-    assert hit.runbook.path == "runbooks/db/lag.md"
+    assert hit.page.path == "runbooks/db/lag.md"
     assert hit.citation == "runbooks/db/lag.md#check"
-    assert index.search("what is ReplicaLagHigh?", 1)[0].runbook.path == "runbooks/db/lag.md"
-    assert index.search("replica_lag_high", 1)[0].runbook.path == "runbooks/db/lag.md"
+    assert index.search("what is ReplicaLagHigh?", 1)[0].page.path == "runbooks/db/lag.md"
+    assert index.search("replica_lag_high", 1)[0].page.path == "runbooks/db/lag.md"
 
 
 def test_a_question_no_runbook_answers_gets_none(folder):

@@ -9,7 +9,7 @@ from library_kit import later, write
 
 from sysop.errors import LibraryError
 from sysop.knowledge.library.folder import FolderSource
-from sysop.knowledge.library.source import Broken, Entry
+from sysop.page_source import BrokenPage, PageEntry
 
 
 @contextmanager
@@ -32,7 +32,9 @@ def folder(tmp_path):
 
 def scanned(folder, **more):
     found = list(FolderSource(folder, **more).scan())
-    return [f for f in found if isinstance(f, Entry)], {f.path: f.reason for f in found if isinstance(f, Broken)}
+    return [f for f in found if isinstance(f, PageEntry)], {
+        f.path: f.reason for f in found if isinstance(f, BrokenPage)
+    }
 
 
 def test_pages_are_markdown_and_html_below_the_folder(folder):
@@ -219,7 +221,7 @@ def test_a_folder_that_cannot_be_looked_into_keeps_its_pages():
         source = FolderSource(folder)
         (folder / "node").chmod(0)
         with as_nobody():
-            found = [f for f in source.scan() if isinstance(f, Broken)]
+            found = [f for f in source.scan() if isinstance(f, BrokenPage)]
         (folder / "node").chmod(0o700)
     (bad,) = found
     assert (bad.path, bad.folder) == ("pages/node", True)

@@ -7,7 +7,7 @@ from library_kit import Kept, Repository, built, write
 from sysop.errors import LibraryError
 from sysop.knowledge.library.git import GitSource
 from sysop.knowledge.library.library import Library
-from sysop.knowledge.library.source import Broken, Entry
+from sysop.page_source import BrokenPage, PageEntry
 
 
 @pytest.fixture
@@ -26,11 +26,11 @@ def source(repository, tmp_path):
 
 
 def pages(source):
-    return {f.path: f.read() for f in source.scan() if isinstance(f, Entry)}
+    return {f.path: f.read() for f in source.scan() if isinstance(f, PageEntry)}
 
 
 def broken(source):
-    return {f.path: f.reason for f in source.scan() if isinstance(f, Broken)}
+    return {f.path: f.reason for f in source.scan() if isinstance(f, BrokenPage)}
 
 
 def test_nothing_is_there_before_the_first_pull(source):

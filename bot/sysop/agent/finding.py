@@ -41,9 +41,13 @@ class Finding(BaseModel):
         """Return the cited ids that no result of this run has."""
         return sorted({e for claim in self.claims for e in claim.evidence} - set(known))
 
-    def conclusion(self, run: Run, known: Collection[str]) -> Conclusion:
-        """Return the conclusion. Without one supported claim nothing is resolved and no cause is sure."""
-        supported = any(claim.evidence and set(claim.evidence) <= set(known) for claim in self.claims)
+    def conclusion(self, run: Run, known: Collection[str], citable: Collection[str] = ()) -> Conclusion:
+        """Return the conclusion. Without one supported claim nothing is resolved and no cause is sure.
+
+        What is `citable` beside the evidence supports nothing by itself.
+        """
+        cited = [set(claim.evidence) - set(citable) for claim in self.claims]
+        supported = any(evidence and evidence <= set(known) for evidence in cited)
         resolved = self.resolved and supported
         doubt = [] if resolved == self.resolved else ["whether it is resolved: no evidence was cited for that"]
         escalate = None if resolved else self.escalate or (self.summary if run.incident else None)

@@ -26,6 +26,7 @@ from sysop.agent.session import LlmFailed, LlmToolbox, Session, tool_names
 from sysop.agent.toolset import GateToolset
 from sysop.agent.usage import Enough, Meter
 from sysop.errors import ApprovalRequired, Paused, together
+from sysop.extension import Remembered
 from sysop.model import Conclusion, Run
 from sysop.sections import LlmSettings
 
@@ -42,14 +43,16 @@ async def think(
     incident: Mapping[str, Any] | None,
     toolbox: LlmToolbox,
     runbook: str | None,
+    recalled: Sequence[Remembered] = (),
 ) -> Conclusion:
     """Work until there is a conclusion. Raises Parked, RunStopped, or LlmFailed where the model is of no use."""
     stored, answers, usage = await toolbox.history()
     actions, known = tool_names(toolbox.tools.values()), toolbox.releases()
     releases = {tool: known[action] for tool, action in actions.items()}
-    session = Session(run, toolbox, Meter.resume(limits, usage), actions, releases, answers)
+    citable = frozenset(one.citation for one in recalled)
+    session = Session(run, toolbox, Meter.resume(limits, usage), actions, releases, answers, citable=citable)
     before = () if stored else await toolbox.earlier()
-    return await _Attempt(session, stored).work(model, prompts.task(run, incident, runbook, before))
+    return await _Attempt(session, stored).work(model, prompts.task(run, incident, runbook, before, recalled))
 
 
 class _Attempt:
@@ -118,7 +121,7 @@ class _Attempt:
                 await self._save()
                 raise together(session.waits)
         if isinstance(output, Finding):
-            return output.conclusion(run, await _evidence(session))
+            return output.conclusion(run, await _evidence(session), session.citable)
         return from_text(run, output)
 
     async def _listen(self, request: ModelRequest) -> list[str]:
@@ -198,7 +201,7 @@ def _agent(session: Session) -> Agent[None, Any]:
             return output
         if len(_newest_calls(ctx.messages)) > 1:
             raise ModelRetry("Call conclude alone, once every other call is answered.")
-        unknown = output.unknown(await _evidence(session))
+        unknown = output.unknown(await _evidence(session) | session.citable)
         if unknown and _conclusions(ctx.messages) <= 1:
             raise ModelRetry(f"No result has the evidence id {', '.join(unknown)}. Cite the ids as they were given.")
         return output

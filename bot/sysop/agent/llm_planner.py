@@ -6,14 +6,14 @@ import asyncio
 import importlib
 import importlib.util
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Final, cast
 
 from sysop.agent import prompts
 from sysop.agent.prompts import FindRunbook
 from sysop.agent.session import LlmFailed, LlmToolbox
 from sysop.errors import SettingsError
-from sysop.extension import Earlier, Planner, Standing, Tool, Toolbox
+from sysop.extension import Earlier, Planner, Remembered, Standing, Tool, Toolbox
 from sysop.model import Conclusion, Outcome, Run
 from sysop.redact import redact
 from sysop.sections import LlmSettings
@@ -64,9 +64,11 @@ class LlmPlanner:
         used = {"model": self._settings.model, "prompts": prompts.version()}
         if used not in plan.get("llm", []):
             plan["llm"] = [*plan.get("llm", []), used]
+            plan.setdefault("recalled", await _told(toolbox))
             await toolbox.remember(plan)
+        known = [Remembered(**one) for one in plan.get("recalled", [])]
         conclusion: Conclusion = await think(
-            model, self._settings, run, incident, toolbox, self._find_runbook(run, incident)
+            model, self._settings, run, incident, toolbox, self._find_runbook(run, incident), known
         )
         return conclusion
 
@@ -88,6 +90,14 @@ class LlmPlanner:
         if self._connected is not None:
             await self._connected[1].aclose()
             self._connected = None
+
+
+async def _told(toolbox: Toolbox) -> list[dict[str, str]]:
+    """Tell people what past incidents teach, and return it as the plan keeps it: the model is told the same."""
+    found = await toolbox.recalled()
+    for one in found:
+        await toolbox.say(one.said_as, one.text)
+    return [asdict(one) for one in found]
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,9 +132,9 @@ class Behind:
         """Return what the conversation holds from before this run."""
         return await self.toolbox.earlier()
 
-    async def recalled(self) -> Sequence[str]:
-        """Return what past incidents teach."""
-        return await self.toolbox.recalled()
+    async def recalled(self) -> Sequence[Remembered]:
+        """Return past incidents that are like it, nothing where people were told of them before the model failed."""
+        return () if "recalled" in self.plan else await self.toolbox.recalled()
 
     async def standing(self) -> Standing:
         """Return what is open now."""

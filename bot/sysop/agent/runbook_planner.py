@@ -54,8 +54,8 @@ class RunbookPlanner:
                 plan = await self._choose(run, seen, earlier, toolbox)
             except RunbookError as unknown:
                 return _hand_over(f"The runbook that was asked for cannot be followed: {unknown}")
-            for number, sentence in enumerate(() if plan.get("reply") else await toolbox.recalled()):
-                await toolbox.say(f"recalled.{number}", sentence)
+            for one in await toolbox.recalled():
+                await toolbox.say(one.said_as, one.text)
             await toolbox.remember(plan)
         memory = Memory(toolbox, plan)
         if plan.get("reply"):

@@ -101,7 +101,8 @@ class Numbered:
 class Session:
     """One attempt. `numbers` and `hints` are keyed by the id a call has in the conversation.
 
-    `actions` and `releases` are keyed by the name a tool has for the model.
+    `actions` and `releases` are keyed by the name a tool has for the model. `citable` is what may be cited beside the
+    evidence of this run, and proves nothing about it.
     """
 
     run: Run
@@ -110,6 +111,7 @@ class Session:
     actions: Mapping[str, str]
     releases: Mapping[str, str]
     answers: int = 0
+    citable: frozenset[str] = frozenset()
     numbers: dict[str, Numbered] = field(default_factory=dict)
     hints: dict[str, str] = field(default_factory=dict)
     waits: list[Any] = field(default_factory=list)

@@ -170,7 +170,7 @@ def _identity(app: App) -> Found:
 
 def _credentials(app: App) -> Iterator[Found]:
     """Yield whether every reference to a secret leads somewhere. Values are never shown."""
-    settings, sources = app.settings, app.host.alert_sources()
+    settings, sources = app.settings, app.sources
     refs = {f"webhooks.tokens.{name}": ref for name, ref in settings.webhooks.tokens.items()}
     for name, scopes in settings.secrets.items():
         refs |= {

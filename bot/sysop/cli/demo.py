@@ -36,8 +36,9 @@ _SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 @click.option("--deny", "decide", flag_value="deny", help="Let a separate demo approver deny.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object at the end, and nothing else.")
 @click.option("--folder", type=click.Path(path_type=Path), help="Where everything lies; default: .sysop/demo.")
+@click.option("--again", is_flag=True, help="Keep what an earlier demo there has left: Sysop remembers it.")
 @command
-async def demo(seed: int, decide: Decide | None, as_json: bool, folder: Path | None) -> int:
+async def demo(seed: int, decide: Decide | None, as_json: bool, folder: Path | None, again: bool) -> int:
     """Break a release of a small company, and repair it under your approval.
 
     Exit code 0 only if the customers recovered, by the load generator's own count.
@@ -45,7 +46,7 @@ async def demo(seed: int, decide: Decide | None, as_json: bool, folder: Path | N
     if decide is None and (as_json or not sys.stdin.isatty()):
         raise click.UsageError("there is nobody to ask here; decide with --yes or --deny")
     state = click.get_current_context().find_root().obj["state"]
-    options = Options(folder or Path(state or ".sysop") / "demo", seed, decide or "ask")
+    options = Options(folder or Path(state or ".sysop") / "demo", seed, decide or "ask", again=again)
     if as_json:
         result = await conduct(options, Silence())
         emit(result.as_json())
@@ -167,6 +168,8 @@ class Terminal(Audience):
         if facts["approval"]:
             who = ", ".join(facts["approval"]["approver"]) or "nobody"
             rows.append(("approval", f"{facts['approval']['id']} {facts['approval']['state']}, approved by {who}"))
+        if facts["recalled"]:
+            rows.insert(2, ("what it remembered", "\n".join(facts["recalled"])))
         grid = Table.grid(padding=(0, 2))
         grid.add_column(style="bold", no_wrap=True)
         grid.add_column(overflow="fold")
@@ -178,7 +181,8 @@ class Terminal(Audience):
         program = "sysop" if shutil.which("sysop") else sys.argv[0]
         config = f"{program} --config {facts['folder']}/sysop.yaml"
         self.console.print(
-            f"look closer:  {config} incidents\n              {config} runs\n              {config} audit verify",
+            f"look closer:  {config} incidents\n              {config} runs\n              {config} audit verify\n"
+            f"once more:    {program} demo --again --seed {facts['seed']} --folder {facts['folder']}",
             style="dim",
             soft_wrap=True,
         )

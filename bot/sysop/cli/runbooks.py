@@ -15,13 +15,17 @@ from sysop.app import App
 from sysop.cli import Group, follow, show
 from sysop.cli.ask import no_wait
 from sysop.cli.common import EXIT_NOT_RESOLVED, command, emit, json_option, load_settings, me, opened, out, pairs
+from sysop.cli.library import books, library, tell
 from sysop.cli.runbooks_eval import evaluate_runbooks
+from sysop.cli.runbooks_index import index, status
+from sysop.cli.runbooks_new import new
 from sysop.cli.runbooks_questions import answered, dismiss, questions
 from sysop.errors import RunbookError
 from sysop.knowledge.index import Index
 from sysop.knowledge.lint import Finding, lint, lint_text, together
 from sysop.knowledge.runbook import Runbook, Step
 from sysop.model import Origin, Request
+from sysop.shelf import runbook_folders
 
 
 @click.group(cls=Group, invoke_without_command=True)
@@ -30,7 +34,8 @@ from sysop.model import Origin, Request
 async def runbooks(as_json: bool) -> None:
     """List, show, lint, search and follow runbooks."""
     if click.get_current_context().invoked_subcommand is None:
-        _list(_index(), as_json)
+        with library() as opened:
+            _list(opened.index, as_json)
 
 
 @runbooks.command("list")
@@ -38,18 +43,14 @@ async def runbooks(as_json: bool) -> None:
 @command
 async def list_runbooks(as_json: bool) -> None:
     """List all runbooks, broken ones with the reason."""
-    _list(_index(), as_json)
-
-
-def _index() -> Index:
-    settings = load_settings()
-    return Index.load(composition.runbook_folders(settings, composition.load_plugins(settings)))
+    with library() as opened:
+        _list(opened.index, as_json)
 
 
 def _list(index: Index, as_json: bool) -> None:
     if as_json:
         unused = [{"path": b.path, "reason": b.reason} for b in index.broken]
-        emit({"runbooks": [_json(book) for book in index.runbooks.values()], "broken": unused})
+        emit({"runbooks": [_json(book) for book in books(index)], "broken": unused})
         return
     lines = (
         (
@@ -61,13 +62,12 @@ def _list(index: Index, as_json: bool) -> None:
             book.owner,
             str(book.reviewed or "never"),
         )
-        for book in index.runbooks.values()
+        for book in books(index)
     )
     columns = ("runbook", "title", "alerts", "services", "steps", "owner", "reviewed")
     drop = ("services", "owner", "steps", "reviewed", "alerts")
     out().print(show.table(*columns, rows=lines, whole=("runbook", "reviewed"), drop=drop))
-    for broken in index.broken:
-        out().print(Text(f"broken: {show.visible(broken.reason)}", style="red"), soft_wrap=True)
+    tell(out(), index.broken, "broken", "red")
 
 
 def _json(book: Runbook) -> dict[str, Any]:
@@ -91,7 +91,8 @@ def _json(book: Runbook) -> dict[str, Any]:
 @command
 async def show_runbook(name: str, as_json: bool) -> None:
     """Show a runbook: what a person reads, and the steps a machine follows."""
-    book = _index().get(name)
+    with library() as opened:
+        book = opened.index.get(name)
     if as_json:
         emit(_json(book))
         return
@@ -139,7 +140,7 @@ def _lint(files: Sequence[Path]) -> tuple[list[Finding], int]:
     if files:
         pages = [(str(file), file.read_bytes()) for file in files]
         return [f for name, page in pages for f in lint_text(page, name, host.actions, inventory)], len(pages)
-    index = Index.load(composition.runbook_folders(settings, host))
+    index = Index.load(runbook_folders(settings, host))
     found = [f for book in index.runbooks.values() for f in lint(book, host.actions, inventory)]
     found += together(index)
     found += [Finding(b.path, 1, "", "error", b.reason, "it is not used until this is right") for b in index.broken]
@@ -153,14 +154,15 @@ def _lint(files: Sequence[Path]) -> tuple[list[Finding], int]:
 @command
 async def search(words: tuple[str, ...], limit: int, as_json: bool) -> int:
     """Find sections by words. Exit code 1 if no page has any of them."""
-    hits = _index().search(" ".join(words), limit)
+    with library() as opened:
+        hits = opened.index.search(" ".join(words), limit)
     if as_json:
-        found = [{"citation": h.citation, "title": h.runbook.title, "confidence": round(h.confidence, 3)} for h in hits]
+        found = [{"citation": h.citation, "title": h.page.title, "confidence": round(h.confidence, 3)} for h in hits]
         emit(found)
     elif not hits:
         out().print("no runbook has any of these words")
     else:
-        lines = ((h.citation, h.runbook.title, f"{h.confidence:.2f}", show.one_line(h.section.text, 80)) for h in hits)
+        lines = ((h.citation, h.page.title, f"{h.confidence:.2f}", show.one_line(h.section.text, 80)) for h in hits)
         columns = ("section", "runbook", "confidence", "begins")
         out().print(
             show.table(*columns, rows=lines, whole=("section", "confidence"), drop=("runbook", "confidence", "begins"))
@@ -194,5 +196,5 @@ def _followable(app: App, name: str) -> Runbook:
     return book
 
 
-for one in (questions, answered, dismiss, evaluate_runbooks):
+for one in (index, status, new, questions, answered, dismiss, evaluate_runbooks):
     runbooks.add_command(one)

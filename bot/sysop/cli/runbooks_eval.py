@@ -21,12 +21,12 @@ from sysop.knowledge.document import Document
 from sysop.knowledge.evaluate import Answer, Scores
 from sysop.knowledge.library.folder import FolderSource
 from sysop.knowledge.library.library import Library
-from sysop.knowledge.library.source import Broken
 from sysop.knowledge.retrieval.asked import Route
 from sysop.knowledge.retrieval.lexical import Lexical
 from sysop.knowledge.retrieval.search import Mode, Search
 from sysop.knowledge.retrieval.semantic import MODEL, MiniLm
 from sysop.knowledge.retrieval.vectors import VectorStore
+from sysop.page_source import BrokenPage
 
 _WIDE = 20
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
@@ -85,7 +85,7 @@ class _Unranked:
         """Forget nothing."""
 
 
-def _pages(corpus: Path) -> tuple[list[Document], Sequence[Broken]]:
+def _pages(corpus: Path) -> tuple[list[Document], Sequence[BrokenPage]]:
     library = Library([FolderSource(corpus)], None, _Unranked())
     try:
         library.refresh()

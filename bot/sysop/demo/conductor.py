@@ -19,8 +19,9 @@ from sysop.demo.business import Business, Fares
 from sysop.demo.report import Moments, Result, make
 from sysop.demo.setup import APPROVER, Place, prepare
 from sysop.demo.stage import Stage
+from sysop.errors import SettingsError
 from sysop.extension import Planner
-from sysop.model import Actor, Approval, ApprovalState, IncidentState
+from sysop.model import Actor, Approval, ApprovalState, Incident, IncidentState
 from sysop.settings import Settings
 from sysop.store import approvals, effects, incidents, runs
 
@@ -35,7 +36,10 @@ Decide = Literal["ask", "yes", "deny"]
 
 @dataclass(frozen=True)
 class Options:
-    """What the person at the terminal chose. `planners` replaces the planner, for drills that must fail."""
+    """What the person at the terminal chose. `planners` replaces the planner, for drills that must fail.
+
+    `again`: on top of what an earlier demo has left in the folder, which Sysop remembers.
+    """
 
     folder: Path
     seed: int = 1
@@ -43,6 +47,7 @@ class Options:
     planner: str | None = None
     planners: Mapping[str, Callable[[], Planner]] = field(default_factory=dict)
     give_up_s: float = GIVE_UP_S
+    again: bool = False
 
 
 class Audience(Protocol):
@@ -68,7 +73,7 @@ class Audience(Protocol):
 @asynccontextmanager
 async def stage(options: Options, audience: Audience) -> AsyncIterator[tuple[App, Business, Place]]:
     """Set up company and Sysop with the planners that were chosen; take both down again, however it ends."""
-    place = prepare(options.folder)
+    place = prepare(options.folder, again=options.again)
 
     def build(settings: Settings, _business: Business) -> App:
         app = composition.build(settings)
@@ -86,9 +91,10 @@ async def conduct(options: Options, audience: Audience) -> Result:
     """Run the demo and return what it came to."""
     async with stage(options, audience) as (app, business, place):
         audience.tell(f"everything lies in {place.root}", style="dim")
+        since = await _since(app, options)
         await _settle(business, audience)
         await _break(business, audience)
-        watch = _Watch(app, business, audience, options)
+        watch = _Watch(app, business, audience, options, since)
         await watch.until_over()
         fares = await business.fares()
         return await make(
@@ -98,7 +104,17 @@ async def conduct(options: Options, audience: Audience) -> Result:
             watch.moments,
             folder=str(place.root),
             recovered=watch.moments.recovered is not None,
+            since=since,
         )
+
+
+async def _since(app: App, options: Options) -> int:
+    """Return from when on this demo is about what the database holds. Raises SettingsError for one left half-way."""
+    if not options.again:
+        return 0
+    if left := await app.store.read(incidents.unresolved):
+        raise SettingsError(f"the earlier demo left {left[0].id} {left[0].state}; begin anew, without --again")
+    return await app.store.now()
 
 
 async def _settle(business: Business, audience: Audience) -> None:
@@ -128,8 +144,9 @@ async def _break(business: Business, audience: Audience) -> None:
 class _Watch:
     """Follows the database and the customers until the incident is over or it takes too long."""
 
-    def __init__(self, app: App, business: Business, audience: Audience, options: Options) -> None:
+    def __init__(self, app: App, business: Business, audience: Audience, options: Options, since: int) -> None:
         self._app = app
+        self._since = since
         self._business = business
         self._audience = audience
         self._options = options
@@ -177,7 +194,7 @@ class _Watch:
         return new
 
     async def _incidents(self) -> None:
-        for incident in await self._app.store.read(incidents.listed):
+        for incident in await self._found():
             for alert, reason in zip(incident.alerts, incident.reasons, strict=True):
                 if self._once(f"alert {alert.fingerprint} {alert.starts_at}"):
                     self.moments = replace(self.moments, alerted=self.moments.alerted or time.monotonic())
@@ -187,8 +204,14 @@ class _Watch:
                 style = "bold red" if incident.state is IncidentState.OPEN else "green"
                 self._audience.tell(f"incident {incident.id} is {incident.state}: {incident.title}", style=style)
 
+    async def _found(self) -> list[Incident]:
+        """Return the incidents of this demo."""
+        return [one for one in await self._app.store.read(incidents.listed) if one.opened_at >= self._since]
+
     async def _runs(self) -> None:
         for run in await self._app.store.read(runs.newest):
+            if run.created_at < self._since:
+                continue
             for id, text, _ in await self._app.store.read(partial(runs.said, run=run.id)):
                 if self._once(f"{run.id} {id}"):
                     self._audience.tell(text, style="cyan")
@@ -225,7 +248,7 @@ class _Watch:
         self._audience.tell(f"{actor.name}: {counted.message} ({approval.action} on {approval.target})", style=style)
 
     async def _over(self) -> bool:
-        found = await self._app.store.read(incidents.listed)
+        found = await self._found()
         if not found:
             return False
         ended = [await self._has_ended(incident.run) for incident in found if incident.run]

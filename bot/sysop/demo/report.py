@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection, func, select
@@ -14,6 +15,7 @@ from sysop.demo.company.scenario import Scenario
 from sysop.model import Approval, ApprovalState, Incident
 from sysop.store import approvals, audit, effects, incidents, runs
 from sysop.store import tables as t
+from sysop.store.recalled import is_told
 
 
 @dataclass(frozen=True)
@@ -42,10 +44,17 @@ class Result:
 
 
 async def make(
-    app: App, scenario: Scenario, live: Mapping[str, str], moments: Moments, *, folder: str, recovered: bool
+    app: App,
+    scenario: Scenario,
+    live: Mapping[str, str],
+    moments: Moments,
+    *,
+    folder: str,
+    recovered: bool,
+    since: int = 0,
 ) -> Result:
-    """Read the result from the database and compare it with the scenario."""
-    facts = await app.store.read(_facts)
+    """Read the result from the database and compare it with the scenario; what was before `since` is not part of it."""
+    facts = await app.store.read(partial(_facts, since=since))
     verified = await app.store.read(audit.verify)
     expected = {**scenario.initial, **{d.service: d.version for d in scenario.deploys}}
     expected[scenario.guilty_service] = scenario.good_version
@@ -79,13 +88,15 @@ def _seconds(moments: Moments) -> dict[str, float | None]:
     return {k: since(v) for k, v in {**names, "execute": moments.executed, "recover": moments.recovered}.items()}
 
 
-def _facts(conn: Connection) -> dict[str, Any]:
-    found = incidents.listed(conn)
+def _facts(conn: Connection, since: int) -> dict[str, Any]:
+    found = [one for one in incidents.listed(conn) if one.opened_at >= since]
     first = found[-1] if found else None
-    asked = [a for a in approvals.listed(conn, pending_only=False) if a.state is not ApprovalState.VOID]
+    every = [one for one in approvals.listed(conn, pending_only=False) if one.created_at >= since]
+    asked = [one for one in every if one.state is not ApprovalState.VOID]
     return {
         "incident": _incident(first),
-        "alerts_in": conn.scalar(select(func.count()).select_from(t.alert)),
+        "recalled": _recalled(conn, first),
+        "alerts_in": conn.scalar(select(func.count()).where(t.alert.c.received_at >= since)),
         "incidents_out": len(found),
         "runbook": _runbook(conn, first),
         "calls": _calls(conn, first),
@@ -98,6 +109,13 @@ def _incident(incident: Incident | None) -> dict[str, Any] | None:
     if incident is None:
         return None
     return {"id": incident.id, "state": incident.state, "title": incident.title, "services": list(incident.services)}
+
+
+def _recalled(conn: Connection, incident: Incident | None) -> list[str]:
+    """Return what the run about an incident has told of past ones."""
+    if incident is None or incident.run is None:
+        return []
+    return [text for id, text, _ in runs.said(conn, incident.run) if is_told(id)]
 
 
 def _runbook(conn: Connection, incident: Incident | None) -> str | None:

@@ -44,6 +44,11 @@ class Place:
         return self.root / "builds"
 
     @property
+    def database(self) -> Path:
+        """Return the database."""
+        return self.root / "sysop.db"
+
+    @property
     def settings(self) -> Path:
         """Return the settings file."""
         return self.root / "sysop.yaml"
@@ -64,12 +69,18 @@ class Place:
         return self.root / "webhook-token"
 
 
-def prepare(root: Path) -> Place:
-    """Make an empty folder, after removing an earlier demo's. Raises SettingsError where it is not ours to remove."""
+def prepare(root: Path, *, again: bool = False) -> Place:
+    """Make an empty folder, after removing an earlier demo's. Raises SettingsError where it is not ours to remove.
+
+    `again`: what the earlier demo has written into its database stays, and without one this raises.
+    """
     place = Place(root.absolute())
     if place.root.exists() and any(place.root.iterdir()):
         _refuse_foreign(place)
-        shutil.rmtree(place.root)
+        for old in (place.company, place.builds) if again else (place.root,):
+            shutil.rmtree(old, ignore_errors=again)
+    if again and not place.database.exists():
+        raise SettingsError(f"there is no earlier demo in {place.root}; run one first, without --again")
     for folder in (place.root, place.company, place.builds):
         private_folder(folder)
     (place.root / MARK).write_text("{}\n")
@@ -82,7 +93,7 @@ def prepare(root: Path) -> Place:
 def _refuse_foreign(place: Place) -> None:
     if not (place.root / MARK).exists():
         raise SettingsError(f"{place.root} is not a demo's folder; name an empty one with --folder")
-    holder = RunnerLock(place.root / "sysop.db").holder()
+    holder = RunnerLock(place.database).holder()
     if holder is not None:
         raise SettingsError(f"a demo is running in {place.root} (process {holder}); stop it or name another --folder")
 

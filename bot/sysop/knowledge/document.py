@@ -38,3 +38,13 @@ class Document:
     def cite(self, section: str = "") -> str:
         """Return the citation of the page or of one of its sections."""
         return f"{self.path}#{section}" if section else self.path
+
+    @property
+    def file(self) -> str:
+        """Return the name of its file."""
+        return self.path.rpartition("/")[2]
+
+    @property
+    def stem(self) -> str:
+        """Return the name of its file without what tells the format."""
+        return self.file.rpartition(".")[0] or self.file

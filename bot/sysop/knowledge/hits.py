@@ -1,16 +1,23 @@
-"""What a search in the runbooks at hand gives: sections, with how sure it is that they answer."""
+"""What a search in pages gives: sections, with how sure it is that they answer. And the pages of some runbooks."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from functools import cached_property
+from typing import TYPE_CHECKING, Final, Protocol
 
+from sysop.errors import RunbookError
+from sysop.inventory import nearest
 from sysop.knowledge.document import Document
 from sysop.knowledge.page import Section
 from sysop.knowledge.retrieval import FITS
 from sysop.knowledge.runbook import Runbook
+
+if TYPE_CHECKING:
+    from sysop.knowledge.retrieval.asked import Route
+    from sysop.knowledge.retrieval.search import Found, Search
+    from sysop.knowledge.retrieval.view import Filters
 
 MOSTLY: Final = 0.5
 """So much of a question must be known to a page that is followed, or answered from, without being named."""
@@ -24,7 +31,7 @@ class Hit:
     `known` is the share of what was asked that the page has words for, 1 where the question names it.
     """
 
-    runbook: Runbook
+    page: Document
     section: Section
     confidence: float
     known: float
@@ -37,31 +44,99 @@ class Hit:
     @property
     def citation(self) -> str:
         """Return `runbooks/x.md#section`."""
-        return self.runbook.cite(self.section.slug)
+        return self.page.cite(self.section.slug)
 
 
-class Pages:
-    """Some runbooks, searched by words in memory."""
+class Pages(Protocol):
+    """All pages there are, whether a machine can follow them or only people. Any thread may ask."""
 
-    def __init__(self, runbooks: Iterable[Runbook]) -> None:
+    def find(self, asked: str, limit: int = 5, route: Route = "chat", filters: Filters | None = None) -> list[Hit]:
+        """Return the best section of each of the best pages for a question or an alert's text, best first."""
+        ...
+
+    def get(self, name: str) -> Document:
+        """Return a page by its path, id, file name or file name without suffix. Raises RunbookError."""
+        ...
+
+    def by_alert(self, name: str) -> Sequence[Document]:
+        """Return the pages whose front matter names an alert, those that can be followed first."""
+        ...
+
+    def by_url(self, url: str) -> Sequence[Document]:
+        """Return the pages that people read at an address."""
+        ...
+
+    def documents(self) -> Iterable[Document]:
+        """Return every page, by path."""
+        ...
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+        ...
+
+
+class Few:
+    """Some runbooks, searched in memory."""
+
+    def __init__(self, runbooks: Mapping[str, Runbook]) -> None:
+        self._pages = {path: of_runbook(runbooks[path]) for path in sorted(runbooks)}
+
+    def find(self, asked: str, limit: int = 5, route: Route = "chat", filters: Filters | None = None) -> list[Hit]:
+        """Return the best section of each of the best pages, best first, however weak."""
+        from sysop.knowledge.retrieval.view import Filters
+
+        return hits(self._search.find(asked, route, filters or Filters(), limit), self._pages.get)
+
+    def get(self, name: str) -> Document:
+        """Return a page. Raises RunbookError."""
+        for page in self._pages.values():
+            if name in (page.path, page.id, page.file, page.stem):
+                return page
+        raise RunbookError(f"there is no runbook {name!r}{nearest(name, {page.stem for page in self._pages.values()})}")
+
+    def by_alert(self, name: str) -> Sequence[Document]:
+        """Return the pages that name an alert."""
+        return [page for page in self._pages.values() if name in page.alerts]
+
+    def by_url(self, url: str) -> Sequence[Document]:
+        """Return nothing: nobody said where people read these."""
+        return ()
+
+    def documents(self) -> Iterable[Document]:
+        """Return every page, by path."""
+        return self._pages.values()
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+        return len(self._pages)
+
+    @cached_property
+    def _search(self) -> Search:
         from sysop.knowledge.retrieval.lexical import Lexical  # 25 ms, for those who search only
         from sysop.knowledge.retrieval.search import Search
 
-        self._runbooks = {book.path: book for book in runbooks}
-        self._search = Search(Lexical())
-        self._search.update(map(of_runbook, self._runbooks.values()), ())
+        made = Search(Lexical())
+        made.update(self._pages.values(), ())
+        return made
 
-    def find(self, question: str, limit: int = 5) -> list[Hit]:
-        """Return the best section of each of the best pages, best first, however weak."""
-        found = self._search.find(question, limit=limit)
-        hits = []
-        for hit in found.hits:
-            book = self._runbooks[hit.id]
-            section = book.sections[hit.section] if hit.section < len(book.sections) else _OPENING
-            # a page that ranks below the first is as much less likely as their scores say
-            likely = found.confidence * math.exp(min(hit.score - found.hits[0].score, 0.0))
-            hits.append(Hit(book, section, likely, 1.0 if hit.named else hit.known))
-        return hits
+
+class Page(Protocol):
+    """Returns a page by its id, None for one that is gone by now."""
+
+    def __call__(self, id: str, /) -> Document | None:
+        """Return it."""
+        ...
+
+
+def hits(found: Found, page: Page) -> list[Hit]:
+    """Return what a search found, with the pages themselves."""
+    told: list[Hit] = []
+    for hit in found.hits:
+        if (document := page(hit.id)) is None:
+            continue
+        section = document.sections[hit.section] if hit.section < len(document.sections) else _OPENING
+        told.append(Hit(document, section, hit.confidence, 1.0 if hit.named else hit.known))
+    return told
 
 
 def of_runbook(book: Runbook) -> Document:

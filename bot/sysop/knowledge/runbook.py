@@ -17,6 +17,7 @@ from sysop import expression, yamlsafe
 from sysop.errors import RunbookError
 from sysop.expression import Expression
 from sysop.inventory import nearest
+from sysop.knowledge.document import Document
 from sysop.knowledge.page import Block, Page, Section
 
 ESCALATE: Final = "escalate"
@@ -120,6 +121,23 @@ class Runbook:
     def cite(self, section: str = "") -> str:
         """Return the citation of the page or of one of its sections."""
         return f"{self.path}#{section}" if section else self.path
+
+
+def of_page(page: Document) -> Runbook:
+    """Return a page of prose as a runbook: one without steps."""
+    return Runbook(
+        path=page.path,
+        digest=page.digest,
+        title=page.title,
+        alerts=page.alerts,
+        services=page.services,
+        environments=page.environments,
+        owner=page.owner,
+        reviewed=page.reviewed,
+        steps=(),
+        endings=(),
+        sections=page.sections,
+    )
 
 
 def parse(content: bytes | str, path: str) -> Runbook:

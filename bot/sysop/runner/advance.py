@@ -22,11 +22,15 @@ from sysop.gate.gate import Gate
 from sysop.host import Host
 from sysop.incidents import changed
 from sysop.inventory import Inventory
+from sysop.knowledge.memory.recollection import Recollection
 from sysop.model import ApprovalState, Conclusion, Run, RunState, new_id
 from sysop.runner.bounds import bounded
 from sysop.runner.memory import account
+from sysop.runner.recalled import Past
 from sysop.runner.toolbox import RunToolbox
 from sysop.store import approvals, effects, incidents, runs
+from sysop.store.bygone import shown_as
+from sysop.store.recalled import told_by
 from sysop.store.store import Store
 from sysop.store.writer import Tx
 
@@ -38,8 +42,8 @@ RUNNER = "service:runner"
 class Door(RunToolbox):
     """The planner's door for one that keeps calls over a restart, in which the plugin behind an action may change."""
 
-    def __init__(self, run: Run, gate: Gate, host: Host, inventory: Inventory, store: Store) -> None:
-        super().__init__(run, gate, host, inventory, store)
+    def __init__(self, run: Run, gate: Gate, host: Host, inventory: Inventory, store: Store, past: Past) -> None:
+        super().__init__(run, gate, host, inventory, store, past)
         self._actions = host.actions
 
     def releases(self) -> Mapping[str, str]:
@@ -85,6 +89,7 @@ class Advance:
         self._planner = planner
         self._worker = worker
         self._probe = probe
+        self._past = Past(store, Recollection(store), inventory.services)
 
     async def __call__(self, run_id: str) -> None:
         """Advance a run; nothing happens if it is not due or another worker has it. Raises StoreError only."""
@@ -132,7 +137,7 @@ class Advance:
             await self._finish(run, RunState.FAILED, Conclusion(text, resolved=False, escalate=text))
 
     async def _work(self, run: Run) -> None:
-        toolbox = Door(run, self._gate, self._host, self._inventory, self._store)
+        toolbox = Door(run, self._gate, self._host, self._inventory, self._store, self._past)
         incident = await self._incident(run)
         try:
             conclusion = await self._planner(run.planner).plan(run, incident, toolbox)
@@ -188,9 +193,13 @@ class Advance:
         return Conclusion(f"cancelled while it was running. {account(rows, asked)}", resolved=False)
 
     async def _checked(self, run: Run, conclusion: Conclusion) -> Conclusion:
-        """Return the conclusion with every claim whose evidence is not in this run's ledger moved out of the claims."""
+        """Return the conclusion with every claim whose evidence is not in this run's ledger moved out of the claims.
+
+        A past incident that the run has told people of may be cited as well.
+        """
         rows = await self._store.read(lambda conn: effects.of_run(conn, run.id))
-        known = {row.outcome().evidence for row in rows}
+        told = await self._store.read(lambda conn: told_by(conn, run.id))
+        known = {*(row.outcome().evidence for row in rows), *map(shown_as, told)}
         carried = [claim for claim in conclusion.claims if claim.evidence and set(claim.evidence) <= known]
         loose = [f"no evidence: {claim.text}" for claim in conclusion.claims if claim not in carried]
         return replace(conclusion, claims=carried, not_checked=[*conclusion.not_checked, *loose])

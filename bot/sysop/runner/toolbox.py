@@ -7,15 +7,16 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from sysop.extension import Earlier, Standing, Tool
+from sysop.extension import Earlier, Remembered, Standing, Tool
 from sysop.gate.gate import Gate
 from sysop.host import Host
 from sysop.inventory import Inventory
 from sysop.model import Call, Outcome, Risk, Run
 from sysop.runner import memory
-from sysop.runner.recalled import recalled
-from sysop.store import conversations, effects, runs
+from sysop.runner.recalled import Past
+from sysop.store import conversations, effects, incidents, runs
 from sysop.store.conversations import Turn
+from sysop.store.recalled import is_told
 from sysop.store.store import Store
 from sysop.store.writer import Tx
 
@@ -23,10 +24,11 @@ from sysop.store.writer import Tx
 class RunToolbox:
     """Binds every call, word and memory to a run and its fence."""
 
-    def __init__(self, run: Run, gate: Gate, host: Host, inventory: Inventory, store: Store) -> None:
+    def __init__(self, run: Run, gate: Gate, host: Host, inventory: Inventory, store: Store, past: Past) -> None:
         self._run = run
         self._gate = gate
         self._store = store
+        self._past = past
         self._tools = {
             action.name: Tool(action.name, action.summary, action.risk, action.schema(inventory))
             for action in host.actions.values()
@@ -46,7 +48,14 @@ class RunToolbox:
 
     async def say(self, id: str, text: str) -> None:
         """Tell people something, once per id."""
-        await self._store.write(lambda tx: runs.say(tx, self._run.id, self._run.fence, id, text))
+        run = self._run
+
+        def unit(tx: Tx) -> None:
+            runs.say(tx, run.id, run.fence, id, text)
+            if is_told(id) and run.incident is not None:
+                tx.touch(incidents.chain(run.incident))  # its card shows what is remembered
+
+        await self._store.write(unit)
 
     async def remember(self, plan: Mapping[str, Any]) -> None:
         """Store the plan."""
@@ -76,10 +85,9 @@ class RunToolbox:
             self._run = await self._store.write(unit)
         return before
 
-    async def recalled(self) -> Sequence[str]:
-        """Return what past incidents like the run's teach."""
-        incident = self._run.incident
-        return await self._store.read(lambda conn: recalled(conn, incident)) if incident else ()
+    async def recalled(self) -> Sequence[Remembered]:
+        """Return past incidents like the run's, or like what it was asked."""
+        return await self._past.recalled(self._run)
 
     async def standing(self) -> Standing:
         """Return what is open now."""

@@ -34,6 +34,14 @@ def give(tx: Tx, chain: str, subject: str, shown: str, verdict: Verdict, actor: 
     tx.audit(chain, f"{noun}.rated", actor, shown=shown, verdict=verdict, note=note)
 
 
+def newest(conn: Connection, subject: str, shown: str, actor: str) -> tuple[Verdict, str] | None:
+    """Return what one person has said last on what was shown for an incident or a run, with the note; None so far."""
+    c = t.rating.c
+    mine = (c.subject == subject) & (c.shown == shown) & (c.actor == actor)
+    row = conn.execute(select(c.verdict, c.note).where(mine).order_by(c.id.desc()).limit(1)).first()
+    return (row.verdict, row.note) if row else None
+
+
 def counted(conn: Connection, shown: Iterable[str]) -> dict[str, Rated]:
     """Return what people think of each of these; those that nobody has rated are left out."""
     c = t.rating.c

@@ -16,6 +16,7 @@ from slack_payloads import texts
 from sysop.model import IncidentState
 from sysop.surfaces.slack.blocks import incident, root
 from sysop.surfaces.slack.blocks.incident import Cited, Findings, Moment, Part, View
+from sysop.surfaces.slack.blocks.remembered import Past, rated
 
 SOME = nouns.SOME
 HAND = ("Silence", "Not this incident …", "Merge into …", "Report so far")
@@ -29,6 +30,7 @@ TYPICAL = View(
         "a timeout introduced in 1.4.2", ("cicd.rollback service:checkout was done",), ("run-3c8v1tz0pa:rollback",)
     ),
 )
+PLACE = "https://docs.corp.example/archives/C1/p1790000000000100"
 cited = st.builds(Cited, hostile.some, nouns.words, st.one_of(st.none(), nouns.urls))
 moments = st.builds(Moment, nouns.times, nouns.words, st.one_of(st.none(), nouns.actors))
 views = st.builds(
@@ -42,6 +44,7 @@ views = st.builds(
     st.integers(0, 10**6),
     st.one_of(st.none(), st.builds(Part, st.just("inc-other00000"))),
     st.lists(nouns.words, max_size=12),
+    st.one_of(st.none(), st.builds(Past, st.just("inc-past00000"), nouns.words, st.sampled_from(("", PLACE)))),
 )
 
 
@@ -60,6 +63,13 @@ def labels(view: View) -> list[str]:
 def test_slack_takes_every_incident(view: View) -> None:
     payloads.takes(card(view))
     payloads.takes(incident.summary(view, nouns.NAMES, nouns.LINKS))
+
+
+@given(st.text())
+def test_only_a_value_of_ours_rates_a_past_incident(text: str) -> None:
+    assert rated(text) is None
+    assert rated("memory.wrong:inc-1:inc-2") == ("inc-1", "inc-2", "wrong")
+    assert rated("memory.helpful:inc-1:") is None
 
 
 @SOME

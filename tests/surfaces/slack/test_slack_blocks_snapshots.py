@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -37,11 +38,17 @@ from sysop.surfaces.slack.blocks import (
 from sysop.surfaces.slack.blocks.answer import answer
 from sysop.surfaces.slack.blocks.bound import Card
 from sysop.surfaces.slack.blocks.plan import PlanDocument, Work, entries
+from sysop.surfaces.slack.blocks.remembered import Past
 from sysop.surfaces.slack.blocks.shown import Shown
 from sysop.surfaces.slack.markdown import markdown
 
 FOLDER = Path(__file__).parent / "snapshots"
 YES = (Vote("person:oncall", True, "", nouns.NOW + 30_000),)
+PAST = Past(
+    "inc-4k8m2qxd7w",
+    "seen before on 3 Nov: cicd.rollback of checkout fixed it in 4 minutes",
+    "https://docs.corp.example/archives/C1/p1790000000000100",
+)
 HELD = {"noise": 9, "silenced": 3}
 SILENCE = Silence(
     "sil-3m9q0x7k2d",
@@ -94,6 +101,7 @@ def _shown() -> Mapping[str, Shown]:
         "approval_done": _card(used, closed=("service:gate", nouns.NOW + 30_000), outcome=nouns.outcome()),
         "approval_denied": _card(nouns.approval(state=ApprovalState.DENIED, votes=NO)),
         "incident_open": incident.card(TYPICAL, names, links),
+        "incident_remembered": incident.card(replace(TYPICAL, past=PAST), names, links),
         "incident_resolved": incident.card(over, names, links),
         "incident_part": incident.card(incident.View(gone, part_of=where), names, links),
         "incident_summary": incident.summary(over, names, links),

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from sysop.agent.guard import bounded, fence
-from sysop.extension import Earlier
+from sysop.extension import Earlier, Remembered
 from sysop.model import Origin, Run
 from sysop.redact import redact, redact_value
 
@@ -22,6 +22,7 @@ _FOLDER = Path(__file__).parent
 _MAX_RUNBOOK = 24 * 1024
 _MAX_REQUEST = 24 * 1024
 _MAX_EARLIER = 16 * 1024
+_MAX_RECALLED = 4 * 1024
 _MAX_ASKED, _MAX_FOUND = 1024, 2048
 
 
@@ -40,13 +41,20 @@ def version() -> str:
     return hashlib.sha256(json.dumps(_texts(), sort_keys=True).encode()).hexdigest()[:16]
 
 
-def task(run: Run, incident: Mapping[str, Any] | None, runbook: str | None, before: Sequence[Earlier] = ()) -> str:
+def task(
+    run: Run,
+    incident: Mapping[str, Any] | None,
+    runbook: str | None,
+    before: Sequence[Earlier] = (),
+    recalled: Sequence[Remembered] = (),
+) -> str:
     """Return the first message of a run. Whatever people or machines wrote stands in fences, without secrets."""
     parts = {
         "request": _request(run),
         "looks": f"{_texts()['looks'].strip()}\n\n" if run.read_only else "",
         "earlier": f"Earlier in this conversation, oldest first:\n{earlier(before)}\n\n" if before else "",
         "incident": f"The incident:\n{fence(_json(incident), 'incident')}\n\n" if incident else "",
+        "recalled": f"{_texts()['recalled'].strip()}\n{_recalled(recalled)}\n\n" if recalled else "",
         "runbook": f"The runbook that fits:\n{_runbook(runbook)}\n\n" if runbook else "",
     }
     return re.sub(r"{{(\w+)}}", lambda place: parts[place[1]], _texts()["task"])
@@ -89,6 +97,11 @@ def _request(run: Run) -> str:
     kind = "request" if run.origin is Origin.ASKED else "untrusted"
     asked = fence(bounded(redact(run.text), _MAX_REQUEST), ", ".join(run.requesters), kind)
     return f"Run {run.id}, started by {run.origin}:\n{asked}\n\n"
+
+
+def _recalled(past: Sequence[Remembered]) -> str:
+    told = "\n".join(f"{one.citation}: {one.text}" for one in past)
+    return fence(bounded(redact(told), _MAX_RECALLED), "memory")
 
 
 def _runbook(text: str) -> str:

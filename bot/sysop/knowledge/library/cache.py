@@ -10,7 +10,7 @@ from typing import Final
 from sysop.knowledge.document import Document
 from sysop.knowledge.library import stored
 from sysop.knowledge.library.cachefile import CacheFile
-from sysop.knowledge.library.source import Broken
+from sysop.page_source import BrokenPage
 
 VERSION: Final = 1
 _CHUNK: Final = 500
@@ -109,7 +109,7 @@ class Cache:
             with self.file.writing() as connection:
                 connection.executemany("UPDATE page SET stamp = ? WHERE path = ?", stamps)
 
-    def tell(self, broken: Sequence[Broken], stale: Sequence[Broken]) -> None:
+    def tell(self, broken: Sequence[BrokenPage], stale: Sequence[BrokenPage]) -> None:
         """Keep what could not be listed or read this time, and which sources could not be scanned."""
         now = [(b.path, b.reason, 0) for b in broken] + [(b.path, b.reason, 1) for b in stale]
         if sorted(now) != sorted(self.file.rows("SELECT path, reason, stale FROM trouble")):
@@ -117,14 +117,16 @@ class Cache:
                 connection.execute("DELETE FROM trouble")
                 connection.executemany("INSERT INTO trouble VALUES (?,?,?)", now)
 
-    def stale(self) -> list[Broken]:
+    def stale(self) -> list[BrokenPage]:
         """Return the sources that could not be scanned last time."""
-        return [Broken(*row) for row in self.file.rows("SELECT path, reason FROM trouble WHERE stale ORDER BY path")]
+        return [
+            BrokenPage(*row) for row in self.file.rows("SELECT path, reason FROM trouble WHERE stale ORDER BY path")
+        ]
 
-    def broken(self) -> list[Broken]:
+    def broken(self) -> list[BrokenPage]:
         """Return the pages that are not used or not wholly, by path."""
         return [
-            Broken(*row)
+            BrokenPage(*row)
             for row in self.file.rows(
                 "SELECT path, reason FROM trouble WHERE NOT stale UNION "
                 "SELECT path, reason FROM page WHERE reason <> '' ORDER BY path, reason"
@@ -168,6 +170,14 @@ class Cache:
     def stems(self) -> set[str]:
         """Return the file names of all pages, without the suffix."""
         return {stem for (stem,) in self.file.rows("SELECT DISTINCT stem FROM page")}
+
+    def counts(self) -> dict[str, int]:
+        """Return how many documents each source has."""
+        return dict(self.file.rows("SELECT source, count(*) FROM page JOIN content USING (path) GROUP BY source"))
+
+    def revisions(self) -> dict[str, str]:
+        """Return the digest of every runbook by path."""
+        return dict(self.file.rows("SELECT path, digest FROM page WHERE kind = 'runbook' ORDER BY path"))
 
     def count(self) -> int:
         """Return how many documents there are."""

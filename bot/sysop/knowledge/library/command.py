@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import re
 import signal
@@ -44,21 +45,39 @@ class Git:
 
     repository: Path
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+    _running: set[Process] = field(default_factory=set, repr=False, compare=False)
 
-    def run(self, *args: str, timeout: float, what: str) -> bytes:
-        """Return what a command prints. Raises LibraryError, in the words of `what`, if it fails or takes too long."""
-        process = self.start(*args, stderr=subprocess.PIPE)
+    def run(self, *args: str, timeout: float, what: str, access: Mapping[str, str] | None = None) -> bytes:
+        """Return what a command prints. Raises LibraryError, in the words of `what`, if it fails or takes too long.
+
+        It alone sees `access`.
+        """
+        process = self.start(*args, stderr=subprocess.PIPE, access=access)
+        self._running.add(process)
         try:
             out, told = process.communicate(timeout=timeout)
         except subprocess.TimeoutExpired:
             raise LibraryError(f"{what}: no answer within {timeout:g} s; check the network and the server") from None
         finally:
+            self._running.discard(process)
             end(process)
         if process.returncode:
             raise LibraryError(f"{what}: {said(told)}")
         return out
 
-    def start(self, *args: str, stdin: int = subprocess.DEVNULL, stderr: int = subprocess.DEVNULL) -> Process:
+    def stop(self) -> None:
+        """Kill what `run` waits for in another thread."""
+        for process in tuple(self._running):
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+
+    def start(
+        self,
+        *args: str,
+        stdin: int = subprocess.DEVNULL,
+        stderr: int = subprocess.DEVNULL,
+        access: Mapping[str, str] | None = None,
+    ) -> Process:
         """Start a command in a process group of its own; whoever calls this calls `end`."""
         config = [part for key, value in _CONFIG.items() for part in ("-c", f"{key}={value}")]
         try:
@@ -67,7 +86,7 @@ class Git:
                 stdin=stdin,
                 stdout=subprocess.PIPE,
                 stderr=stderr,
-                env=self._environment(),
+                env={**self._environment(), **(access or {})},
                 start_new_session=True,
             )
         except OSError as bad:
@@ -87,6 +106,21 @@ class Git:
             "GIT_OPTIONAL_LOCKS": "0",
             "GIT_TERMINAL_PROMPT": "0",
         }
+
+
+def access_by_token(token: str) -> dict[str, str]:
+    """Return the environment in which `git` shows a token to an https server, and to no other it is sent on to.
+
+    It is in no argument, where other users of the machine could read it. Any name goes with a token.
+    """
+    shown = base64.b64encode(f"oauth2:{token}".encode()).decode()
+    return {
+        "GIT_CONFIG_COUNT": "2",
+        "GIT_CONFIG_KEY_0": "http.extraHeader",
+        "GIT_CONFIG_VALUE_0": f"Authorization: Basic {shown}",
+        "GIT_CONFIG_KEY_1": "http.followRedirects",
+        "GIT_CONFIG_VALUE_1": "false",
+    }
 
 
 Process = subprocess.Popen[bytes]

@@ -17,8 +17,6 @@ from sysop.knowledge.library.source import (
     MAX_BYTES,
     MAX_DEPTH,
     MAX_PAGES,
-    Broken,
-    Entry,
     address,
     is_page,
     shown,
@@ -26,6 +24,7 @@ from sysop.knowledge.library.source import (
     without_suffix,
     wrong_name,
 )
+from sysop.page_source import BrokenPage, PageEntry
 
 _SETTLED_NS: Final = 2_000_000_000
 """How old a change must be before its time tells it from the next one; some file systems count in two seconds."""
@@ -58,15 +57,15 @@ class FolderSource:
         if wrong := wrong_name(self.name):
             raise LibraryError(f"{shown(str(folder))}: it cannot be called {shown(self.name)!r}: {wrong}, or name it")
 
-    def scan(self) -> Iterator[Entry | Broken]:
+    def scan(self) -> Iterator[PageEntry | BrokenPage]:
         """Yield the pages by their path. Raises LibraryError where the folder itself cannot be read."""
         root = self._real_root()
         count = 0
         for found in self._walk(root):
-            if isinstance(found, Entry):
+            if isinstance(found, PageEntry):
                 count += 1
             if count > MAX_PAGES:
-                yield Broken(self.name, f"more than {MAX_PAGES} pages; the rest is left out: name a smaller folder")
+                yield BrokenPage(self.name, f"more than {MAX_PAGES} pages; the rest is left out: name a smaller folder")
                 return
             yield found
 
@@ -83,25 +82,25 @@ class FolderSource:
                 f"{self._root}: the folder cannot be read ({bad.strerror}); make it readable or name another"
             ) from None
 
-    def _walk(self, root: str) -> Iterator[Entry | Broken]:
+    def _walk(self, root: str) -> Iterator[PageEntry | BrokenPage]:
         places = [_Place(root, "", 0)]
         while places:
             place = places.pop()
             below: list[_Place] = []
             for file in self._listed(place):
-                if isinstance(file, Broken):
+                if isinstance(file, BrokenPage):
                     yield file
                 elif _is_folder(file):
                     inner = _Place(file.path, f"{place.below}{normalize('NFC', file.name)}/", place.depth + 1)
                     if wrong := _wrong_folder(inner, file.name):
-                        yield Broken(self._path(place.below + shown(file.name)), wrong)
+                        yield BrokenPage(self._path(place.below + shown(file.name)), wrong)
                     else:
                         below.append(inner)
                 elif found := self._page(root, place, file):
                     yield found
             places += reversed(below)
 
-    def _listed(self, place: _Place) -> Iterator[os.DirEntry[str] | Broken]:
+    def _listed(self, place: _Place) -> Iterator[os.DirEntry[str] | BrokenPage]:
         """Yield what a folder holds, hidden things left out, by name. A folder that is gone by now holds nothing."""
         try:
             with os.scandir(place.folder) as found:
@@ -110,9 +109,11 @@ class FolderSource:
             return
         except OSError as bad:
             path = self._path(place.below.rstrip("/"))
-            yield Broken(path, f"the folder cannot be read ({bad.strerror}); its pages stay as they were", folder=True)
+            yield BrokenPage(
+                path, f"the folder cannot be read ({bad.strerror}); its pages stay as they were", folder=True
+            )
 
-    def _page(self, root: str, place: _Place, file: os.DirEntry[str]) -> Entry | Broken | None:
+    def _page(self, root: str, place: _Place, file: os.DirEntry[str]) -> PageEntry | BrokenPage | None:
         """Return a page, what is wrong with it, or None for what is no page and what is gone by now."""
         if not is_page(file.name) and not _is_linked_folder(file):
             return None
@@ -121,15 +122,19 @@ class FolderSource:
             reason = wrong_name(file.name) or (_wrong_link(root, file.path) if file.is_symlink() else "")
             seen = None if reason else os.stat(file.path)
         except FileNotFoundError:
-            return Broken(self._path(path), "the link leads nowhere; mend it or remove it") if _is_link(file) else None
+            return (
+                BrokenPage(self._path(path), "the link leads nowhere; mend it or remove it") if _is_link(file) else None
+            )
         except OSError as bad:
-            return Broken(self._path(path), f"cannot be read ({bad.strerror}); make it readable or remove it")
+            return BrokenPage(self._path(path), f"cannot be read ({bad.strerror}); make it readable or remove it")
         if not reason and not is_page(file.name):
             return None
         if seen is None or (reason := _wrong_file(seen)):
-            return Broken(self._path(path), reason)
+            return BrokenPage(self._path(path), reason)
         read = _Reader(root, file.path)
-        return Entry(without_suffix(path), self._path(path), self._stamp(seen), read, address(self._pages_url, path))
+        return PageEntry(
+            without_suffix(path), self._path(path), self._stamp(seen), read, address(self._pages_url, path)
+        )
 
     def _path(self, below: str) -> str:
         return f"{self.name}/{below}" if below else self.name

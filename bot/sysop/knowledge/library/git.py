@@ -18,8 +18,6 @@ from sysop.knowledge.library.lock import locked
 from sysop.knowledge.library.source import (
     MAX_DEPTH,
     MAX_PAGES,
-    Broken,
-    Entry,
     address,
     is_page,
     shown,
@@ -27,6 +25,7 @@ from sysop.knowledge.library.source import (
     without_suffix,
     wrong_name,
 )
+from sysop.page_source import BrokenPage, PageEntry
 from sysop.paths import private_folder
 
 _FETCH_S: Final = 600.0
@@ -83,6 +82,7 @@ class GitSource:
         self._cache = cache
         self._mirror = cache / f"{_hash(without_secret(url))}.git"
         self._pinned = f"refs/sysop/{_hash(ref)}"
+        self._last = cache / f"{_hash(self.key)}.pulled"
         self._shown = f"{without_secret(url)} ({ref})"
         self._git = Git(self._mirror.absolute(), environment or {})
         self._blobs = Blobs(self._git)
@@ -94,20 +94,35 @@ class GitSource:
             return ""
         return self._commit(self._pinned)
 
-    def pull(self, *, rewritten: bool = False) -> bool:
+    @property
+    def pulled_at(self) -> float | None:
+        """Return when a process last pulled it well, in seconds since the epoch, None before the first time."""
+        try:
+            return self._last.stat().st_mtime
+        except OSError:
+            return None
+
+    def pull(self, *, rewritten: bool = False, access: Mapping[str, str] | None = None) -> bool:
         """Fetch the ref and tell whether its pages may have changed. Raises LibraryError; the old pages stay then.
 
         What no longer holds the commit that was read is refused unless `rewritten` says that this is meant. Blocks for
-        as long as the server takes, ten minutes at most.
+        as long as the server takes, ten minutes at most, or until `stop`. `access` is added to the environment of the
+        fetch: `access_by_token`.
         """
         private_folder(self._cache)
         with locked(self._mirror.with_suffix(".lock"), _PATIENCE_S) as ours:
             if not ours:
                 raise LibraryError(f"{self._shown}: another process is pulling it; try again when that is done")
             self._make_mirror()
-            return self._fetch(rewritten)
+            changed = self._fetch(rewritten, access or {})
+            self._last.touch()
+            return changed
 
-    def scan(self) -> Iterator[Entry | Broken]:
+    def stop(self) -> None:
+        """End a pull that is under way in another thread: it raises LibraryError."""
+        self._git.stop()
+
+    def scan(self) -> Iterator[PageEntry | BrokenPage]:
         """Yield the pages of the commit at hand. Raises LibraryError before the first pull."""
         revision = self.revision
         if not revision:
@@ -115,10 +130,10 @@ class GitSource:
         count = 0
         for file in self._files(revision):
             found = self._entry(file)
-            if isinstance(found, Entry):
+            if isinstance(found, PageEntry):
                 count += 1
             if count > MAX_PAGES:
-                yield Broken(self.name, f"more than {MAX_PAGES} pages; the rest is left out: name a subfolder")
+                yield BrokenPage(self.name, f"more than {MAX_PAGES} pages; the rest is left out: name a subfolder")
                 return
             if found:
                 yield found
@@ -131,7 +146,7 @@ class GitSource:
         if not (self._mirror / "HEAD").is_file():
             self._git.run("init", "--bare", "--quiet", "--template=", timeout=_LOOK_S, what=f"{self._mirror}")
 
-    def _fetch(self, rewritten: bool) -> bool:
+    def _fetch(self, rewritten: bool, access: Mapping[str, str]) -> bool:
         git, before = self._git, self._commit(self._pinned)
         if before and before == self._ref:
             return False
@@ -141,6 +156,7 @@ class GitSource:
             *("fetch", *options, "--end-of-options", self._url, f"{self._ref}:{fresh}"),
             timeout=self._timeout,
             what=f"{self._shown} cannot be fetched",
+            access=access,
         )
         after = self._commit(fresh)
         if not after:
@@ -181,17 +197,17 @@ class GitSource:
             path = normalize("NFC", name.decode("utf-8", "surrogateescape"))
             yield _Blob(mode, blob, int(size) if size.isdigit() else 0, path)
 
-    def _entry(self, file: _Blob) -> Entry | Broken | None:
+    def _entry(self, file: _Blob) -> PageEntry | BrokenPage | None:
         parts = file.path.split("/")
         hidden = any(part.startswith(".") and part != ".." for part in parts)
         if file.mode == _MODULE or hidden or not is_page(parts[-1]):
             return None
         path = f"{self.name}/{'/'.join(map(shown, parts))}"
         if reason := _wrong(file):
-            return Broken(path, reason)
+            return BrokenPage(path, reason)
         read = partial(self._blobs.read, file.blob)
         url = address(self._pages_url, file.path)
-        return Entry(without_suffix(file.path), path, file.blob, read, url)
+        return PageEntry(without_suffix(file.path), path, file.blob, read, url)
 
 
 def _named(url: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -15,7 +15,7 @@ from sysop.knowledge.library import stored
 from sysop.knowledge.library.cache import Cache
 from sysop.knowledge.library.cachefile import CacheLost
 from sysop.knowledge.library.refresh import Changes, Index, Progress, Refresh, documents
-from sysop.knowledge.library.source import Broken, Source
+from sysop.page_source import BrokenPage, PageSource
 
 PATIENCE_S: Final = 3.0
 """How long another process may keep writing before what is there is used."""
@@ -28,7 +28,7 @@ class Library:
     `folder` is where the cache lies, in memory where none is given; several processes may share it. Any thread may ask.
     """
 
-    def __init__(self, sources: Sequence[Source], folder: Path | None, index: Index) -> None:
+    def __init__(self, sources: Sequence[PageSource], folder: Path | None, index: Index) -> None:
         self.sources = tuple(sources)
         self._cache = Cache(folder)
         self._index = index
@@ -51,13 +51,14 @@ class Library:
             for source in self.sources:
                 source.close()
 
-    def feed(self) -> None:
-        """Tell the index everything again, such as when it has lost what it knew."""
+    def feed(self) -> bool:
+        """Tell the index everything again, such as when it has lost what it knew; False where another one writes."""
         with self._turn, self._cache.file.writer(PATIENCE_S) as ours:
             if ours:
                 self._index.clear()
                 for batch in documents(self._cache):
                     self._index.update(batch, ())
+            return ours
 
     def close(self) -> None:
         """Close the cache."""
@@ -81,10 +82,21 @@ class Library:
 
     def document(self, id: str) -> Document:
         """Return a page by its id alone. Raises RunbookError."""
-        for path in self._cache.paths("id", id):
-            if found := self._cache.document(path):
-                return found
+        if found := self.find(id):
+            return found
         raise RunbookError(f"there is no page of id {id!r}")
+
+    def find(self, id: str) -> Document | None:
+        """Return a page by its id alone, None where there is none."""
+        return next(filter(None, map(self._cache.document, self._cache.paths("id", id))), None)
+
+    def counts(self) -> Mapping[str, int]:
+        """Return how many pages each source has, by its key."""
+        return self._cache.counts()
+
+    def revisions(self) -> Mapping[str, str]:
+        """Return the digest of every page that can be followed, by path."""
+        return self._cache.revisions()
 
     def documents(self) -> Iterator[Document]:
         """Yield every page, by path."""
@@ -112,12 +124,12 @@ class Library:
         return self._at(self._cache.paths("place", place)) if place else []
 
     @property
-    def broken(self) -> tuple[Broken, ...]:
+    def broken(self) -> tuple[BrokenPage, ...]:
         """Return the pages that are not used or not wholly, and why."""
         return tuple(self._cache.broken())
 
     @property
-    def stale(self) -> tuple[Broken, ...]:
+    def stale(self) -> tuple[BrokenPage, ...]:
         """Return the sources that could not be scanned last time: their pages are those of the time before."""
         return tuple(self._cache.stale())
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 
 from sysop.errors import LibraryError
 from sysop.knowledge.library.cache import Known
-from sysop.knowledge.library.source import Broken, Entry, Source, without_suffix
+from sysop.knowledge.library.source import without_suffix
+from sysop.page_source import BrokenPage, PageEntry, PageSource
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +17,7 @@ class Listed:
 
     id: str
     source: str
-    entry: Entry | None
+    entry: PageEntry | None
 
 
 @dataclass(slots=True)
@@ -24,8 +25,8 @@ class Listing:
     """Pages by path, in the order of their sources. `stale` names the sources that could not be scanned."""
 
     pages: dict[str, Listed] = field(default_factory=dict)
-    broken: list[Broken] = field(default_factory=list)
-    stale: list[Broken] = field(default_factory=list)
+    broken: list[BrokenPage] = field(default_factory=list)
+    stale: list[BrokenPage] = field(default_factory=list)
     _taken: set[str] = field(default_factory=set)
 
     @property
@@ -33,18 +34,18 @@ class Listing:
         """Return the ids of all pages."""
         return self._taken
 
-    def add(self, source: Source, known: Iterable[str]) -> None:
+    def add(self, source: PageSource, known: Iterable[str]) -> None:
         """Scan a source. `known` are the paths it had last time: what cannot be looked at stays."""
-        found: list[Entry | Broken] = []
+        found: list[PageEntry | BrokenPage] = []
         closed: tuple[str, ...] | None = ()
         try:
             found += source.scan()
-            closed = tuple(f"{one.path}/" for one in found if isinstance(one, Broken) and one.folder)
+            closed = tuple(f"{one.path}/" for one in found if isinstance(one, BrokenPage) and one.folder)
         except LibraryError as bad:
-            self.stale.append(Broken(source.name, str(bad)))
+            self.stale.append(BrokenPage(source.name, str(bad)))
             found, closed = [], None
         for one in found:
-            if isinstance(one, Broken):
+            if isinstance(one, BrokenPage):
                 self.broken.append(replace(one, folder=False))
             else:
                 self._add(one.path, source, one)
@@ -52,9 +53,9 @@ class Listing:
             if path not in self.pages and (closed is None or path.startswith(closed)):
                 self._add(path, source, None)
 
-    def _add(self, path: str, source: Source, entry: Entry | None) -> None:
+    def _add(self, path: str, source: PageSource, entry: PageEntry | None) -> None:
         if path in self.pages:
-            self.broken.append(Broken(path, f"{path}: another source has a page of this path; rename one of them"))
+            self.broken.append(BrokenPage(path, f"{path}: another source has a page of this path; rename one of them"))
             return
         self.pages[path] = Listed(self._id(path), source.key, entry)
 
@@ -68,7 +69,7 @@ class Listing:
         return id
 
 
-def listed(sources: Sequence[Source], known: Mapping[str, Known]) -> Listing:
+def listed(sources: Sequence[PageSource], known: Mapping[str, Known]) -> Listing:
     """Return what sources hold; of two pages of one path, that of the first source."""
     before: dict[str, list[str]] = {}
     for path, page in known.items():

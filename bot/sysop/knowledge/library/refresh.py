@@ -16,7 +16,7 @@ from sysop.knowledge.document import Document
 from sysop.knowledge.library.cache import Cache, Known, Row
 from sysop.knowledge.library.listing import Listed, Listing, listed
 from sysop.knowledge.library.reading import read
-from sysop.knowledge.library.source import Broken, Source
+from sysop.page_source import BrokenPage, PageSource
 
 _BATCH: Final = 200
 _BATCH_BYTES: Final = 4 * 1024 * 1024
@@ -48,8 +48,8 @@ class Changes:
     added: tuple[str, ...] = ()
     changed: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
-    broken: tuple[Broken, ...] = ()
-    stale: tuple[Broken, ...] = ()
+    broken: tuple[BrokenPage, ...] = ()
+    stale: tuple[BrokenPage, ...] = ()
     seconds: float = 0.0
     waiting: str = ""
 
@@ -87,10 +87,10 @@ class Refresh:
     _known: Mapping[str, Known] = field(default_factory=dict)
     _touched: set[str] = field(default_factory=set)
     _batch: Batch = field(default_factory=Batch)
-    _broken: list[Broken] = field(default_factory=list)
+    _broken: list[BrokenPage] = field(default_factory=list)
     _told: float = 0.0
 
-    def run(self, sources: Sequence[Source]) -> None:
+    def run(self, sources: Sequence[PageSource]) -> None:
         """Do all of it. Raises LibraryError where the cache cannot be written."""
         if not self.cache.file.usable:
             self.index.clear()
@@ -138,7 +138,7 @@ class Refresh:
         try:
             data = entry.read()
         except LibraryError as bad:
-            self._broken.append(Broken(path, f"{path}: {bad}"))
+            self._broken.append(BrokenPage(path, f"{path}: {bad}"))
             data = None
         if data is None:
             self._lost(path, page)

@@ -58,7 +58,8 @@ class Notebook:
     async def rate(self, subject: str, shown: str, actor: Actor, verdict: Verdict, note: str = "") -> None:
         """Keep one person's word on what was shown for an incident or a run: a page's citation or a memory's.
 
-        The newest word of each person on the same thing counts. Raises NoSuch for an unknown subject or memory.
+        The newest word of each person on the same thing counts, and one that was said last already is not written
+        again. Raises NoSuch for an unknown subject or memory.
         """
         if verdict not in get_args(Verdict):
             raise InvalidRequest(f"verdict: {verdict!r} is neither helpful nor wrong")
@@ -70,6 +71,8 @@ class Notebook:
             if shown.startswith(bygone.shown_as("")):
                 incidents.head(tx.conn, shown.removeprefix(bygone.shown_as("")))
             chain = _chain(tx, subject)
+            if ratings.newest(tx.conn, subject, shown, actor.id) == (verdict, note):
+                return
             ratings.give(tx, chain, subject, shown, verdict, actor.id, note)
 
         await self._store.write(unit)

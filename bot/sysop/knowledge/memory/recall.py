@@ -33,7 +33,8 @@ class Memory:
 
     `helped` is None where Sysop changed nothing. `minutes` is how long after the change that helped it was over.
     `weight` tells how much it counts among others: less with age and with every person who found it wrong. `as_of` is
-    the time to which age and words are meant. `correction` is what a person wrote later, by `corrected_by`.
+    the time to which age and words are meant. `rated` is what people thought of it. `correction` is what a person wrote
+    later, by `corrected_by`.
     """
 
     document: Document
@@ -43,6 +44,7 @@ class Memory:
     weight: float
     as_of: int
     lesson: Lesson
+    rated: Rated
     correction: str = ""
     corrected_by: str = ""
 
@@ -62,7 +64,12 @@ def weight(age_ms: int, rated: Rated) -> float:
     half for each person who found it wrong.
     """
     fresh: float = 0.5 ** (max(0, age_ms) / HALF_LIFE_MS)
-    return fresh * HELPFUL ** min(rated.helpful, MOST_HELPFUL) * 0.5**rated.wrong
+    return fresh * worth(rated)
+
+
+def worth(rated: Rated) -> float:
+    """Return how much a memory counts for what people thought of it alone, 1.0 where nobody has said a word."""
+    return HELPFUL ** min(rated.helpful, MOST_HELPFUL) * 0.5**rated.wrong
 
 
 def recall(conn: Connection, limit: int = MOST) -> list[Memory]:
@@ -114,6 +121,7 @@ def _memory(one: Bygone, now: int) -> Memory:
         weight=weight(now - one.opened_at, one.rated),
         as_of=now,
         lesson=found,
+        rated=one.rated,
         correction=correction.text if correction else "",
         corrected_by=lessons.person(correction.actor) if correction else "",
     )

@@ -9,13 +9,15 @@ from sqlalchemy import Connection
 
 from sysop.incidents import changed
 from sysop.incidents.moves import is_triage
+from sysop.knowledge.memory.recall import recall_these, teaches
 from sysop.model import ApprovalState, EffectState, Incident, Risk, Run
-from sysop.store import audit, conversations, effects, incidents, outbox, runs
+from sysop.store import audit, conversations, effects, incidents, outbox, recalled, runs
 from sysop.store.effects import Effect
 from sysop.surfaces.slack import keys, reads
 from sysop.surfaces.slack.blocks.calls import call_text
 from sysop.surfaces.slack.blocks.incident import Cited, Findings, Moment, Part, View
 from sysop.surfaces.slack.blocks.plan import parent
+from sysop.surfaces.slack.blocks.remembered import Past
 from sysop.surfaces.slack.look import Look
 from sysop.surfaces.slack.reads import Fact
 
@@ -63,6 +65,7 @@ def incident_view(conn: Connection, incident: Incident, look: Look) -> View:
         changes=audit.count(conn, incidents.chain(incident.id)),
         part_of=_part_of(conn, incident, look),
         changed=_changed(conn, incident, look),
+        past=_past(conn, incident, look),
     )
 
 
@@ -79,9 +82,22 @@ def _part_of(conn: Connection, incident: Incident, look: Look) -> Part | None:
     into = incident.merged_into
     if into is None:
         return None
-    talk, stands = conversations.of_incident(conn, into), outbox.message(conn, keys.incident(into))
-    url = look.address(talk.team, stands.channel, stands.ts) if talk is not None and stands is not None else ""
-    return Part(into, url)
+    return Part(into, _place(conn, into, look))
+
+
+def _past(conn: Connection, incident: Incident, look: Look) -> Past | None:
+    """Return the first past incident that a run has told of and nobody has said to forget, as it is known now."""
+    if incident.merged_into is not None or not (ids := recalled.told(conn, incident.id)):
+        return None
+    known = {memory.incident: memory for memory in recall_these(conn, ids)}
+    first = next((known[id] for id in ids if id in known), None)
+    return Past(first.incident, teaches(first), _place(conn, first.incident, look)) if first is not None else None
+
+
+def _place(conn: Connection, incident: str, look: Look) -> str:
+    """Return where the card of an incident stands, "" where that is not known."""
+    talk, stands = conversations.of_incident(conn, incident), outbox.message(conn, keys.incident(incident))
+    return look.address(talk.team, stands.channel, stands.ts) if talk is not None and stands is not None else ""
 
 
 def _runs(conn: Connection, incident: Incident) -> list[Run]:

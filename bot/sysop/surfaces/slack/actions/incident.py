@@ -9,12 +9,14 @@ from sqlalchemy import Connection
 
 from sysop.errors import InvalidRequest
 from sysop.incidents.report import draft
-from sysop.store import approvals, conversations, incidents, outbox
+from sysop.knowledge.memory.notebook import Notebook
+from sysop.store import approvals, conversations, incidents, outbox, recalled
+from sysop.store.bygone import shown_as
 from sysop.store.writer import Tx
 from sysop.surfaces.slack import keys
 from sysop.surfaces.slack.answers import notice
 from sysop.surfaces.slack.blocks import incident as card
-from sysop.surfaces.slack.blocks import regroup
+from sysop.surfaces.slack.blocks import regroup, remembered
 from sysop.surfaces.slack.blocks.shown import Shown
 from sysop.surfaces.slack.desk import Asking, Desk, Need, listener
 from sysop.surfaces.slack.incoming import Incoming, table, words
@@ -22,6 +24,12 @@ from sysop.surfaces.slack.text import one_line
 
 REPORT_COMMENT: Final = (
     "A draft of the post-incident report: facts with where they are written down, the rest is yours."
+)
+
+HELPFUL: Final = "Noted, thank you. It counts more when one like it comes."
+WRONG: Final = (
+    "Noted. It counts less when one like it comes; what was really wrong then, or what really helped, can be said with"
+    " `sysop incidents correct {past}`."
 )
 
 
@@ -34,6 +42,7 @@ def register(app: AsyncApp, desk: Desk) -> None:
     app.action(card.SILENCE)(listener(desk, silence, Need.ROLE))
     app.action(card.MORE)(listener(desk, more, _need))
     app.action(card.ASK_REPORT)(listener(desk, report, Need.MEMBER))
+    app.action(remembered.RATE)(listener(desk, rate, Need.MEMBER))
 
 
 async def _on_card(desk: Desk, it: Incoming, incident: str | None = None) -> str:
@@ -91,6 +100,19 @@ def check_may_open(conn: Connection, what: str, id: str) -> None:
         raise InvalidRequest(f"{id} has not more than one alert; there is nothing to split off")
     if what == card.MERGE and all(one.id == id for one in incidents.open_heads(conn)):
         raise InvalidRequest("there is no other open incident that it could be part of")
+
+
+async def rate(desk: Desk, asking: Asking) -> Shown:
+    """Keep what somebody thinks of the past incident that the card shows; the newest word of each person counts."""
+    found = remembered.rated(asking.it.value)
+    if found is None:
+        raise InvalidRequest("this button belongs to no past incident that Sysop has shown")
+    id, past, verdict = found
+    incident = await _on_card(desk, asking.it, id)
+    if past not in await desk.store.read(lambda conn: recalled.told(conn, incident)):
+        raise InvalidRequest(f"no run has told of {past} here; nothing was written")
+    await Notebook(desk.store).rate(incident, shown_as(past), asking.actor, verdict)
+    return notice(HELPFUL if verdict == "helpful" else WRONG.format(past=past))
 
 
 async def report(desk: Desk, asking: Asking) -> Shown | None:

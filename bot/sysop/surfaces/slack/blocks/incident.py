@@ -11,6 +11,7 @@ from sysop.surfaces.slack.blocks import parts
 from sysop.surfaces.slack.blocks.names import Names
 from sysop.surfaces.slack.blocks.origins import changed_before, origins
 from sysop.surfaces.slack.blocks.regroup import parted
+from sysop.surfaces.slack.blocks.remembered import Past, remembered
 from sysop.surfaces.slack.blocks.shown import Block, Shown, shown
 from sysop.surfaces.slack.links import Links
 from sysop.surfaces.slack.rich import Element, bullets, date, link, rich, said, section, styled
@@ -77,7 +78,8 @@ class Findings:
 class View:
     """An incident with what its card says beside it.
 
-    `busy` means: a run looks into it right now. `changed` are lines on what was changed shortly before it.
+    `busy` means: a run looks into it right now. `changed` are lines on what was changed shortly before it. `past` is
+    the past incident that people were told of first.
     """
 
     incident: Incident
@@ -89,6 +91,7 @@ class View:
     changes: int = 0
     part_of: Part | None = None
     changed: Sequence[str] = ()
+    past: Past | None = None
 
 
 def card(view: View, names: Names, links: Links) -> Shown:
@@ -107,6 +110,7 @@ def card(view: View, names: Names, links: Links) -> Shown:
         if i.alerts
         else _by_hand(view, names),
         _runbook(view, links),
+        *remembered(i.id, view.past, links),
         rich(section(styled("What happened", "bold")), bullets(_moments(view, names, links)))
         if view.timeline
         else None,

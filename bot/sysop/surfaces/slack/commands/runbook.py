@@ -19,7 +19,7 @@ async def runbook(desk: Desk, asking: Asking) -> Shown:
         pages = sorted(desk.index.runbooks.values(), key=lambda page: page.path)
         return listings.runbooks([(Cited(page.path, page.title), page.path) for page in pages], desk.links)
     hits = desk.index.search(text, MOST)
-    return listings.runbooks([(Cited(hit.citation, hit.runbook.title), hit.section.text) for hit in hits], desk.links)
+    return listings.runbooks([(Cited(hit.citation, hit.page.title), hit.section.text) for hit in hits], desk.links)
 
 
 COMMAND = Command("runbook", "/sysop runbook [WORDS]", "look something up in the runbooks", runbook)

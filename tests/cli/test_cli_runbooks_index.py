@@ -1,0 +1,168 @@
+"""`sysop runbooks index` and `status`, and a `sysop serve` that takes up what was pushed."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import re
+import shutil
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+from terminal import SETTINGS, Shell
+from test_cli_serve import serving
+
+from knowledge.library_kit import Repository, page, write
+
+TOKEN = "a token that only the server knows"
+PUSHED = json.dumps({"ref": "refs/heads/main"}).encode()
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Repository:
+    made = Repository(tmp_path / "origin" / "docs")
+    write(made.folder, crane=page("The crane stands still", "Oil its winch.", reviewed="2020-01-01"))
+    made.commit()
+    return made
+
+
+@pytest.fixture
+def pages(shell: Shell, repository: Repository) -> Shell:
+    """Return a shell with a folder and a repository of pages."""
+    (shell.folder / "wiki").mkdir()
+    (shell.folder / "wiki" / "quay.html").write_text("<html><title>Quay</title><body><h1>Quay</h1><p>It floods.</p>")
+    sources = f"[{{folder: wiki, pages_url: 'https://wiki.test/{{id}}'}}, {{git: '{repository.url}'}}]"
+    shell.write(f"{SETTINGS}\nknowledge: {{sources: {sources}}}\n")
+    return shell
+
+
+def test_everything_is_pulled_and_read_and_later_what_changed(pages: Shell, repository: Repository) -> None:
+    first = pages("runbooks", "index", "--json").json
+    assert (first["pages"], first["added"]) == (2, ["wiki/quay.html", "docs/crane.md"])
+    assert first["pulled"] == [{"source": "docs", "changed": True, "reason": ""}]
+    write(repository.folder, buoy=page("The buoy is dark", "Change its lamp."))
+    repository.commit()
+    left = pages("runbooks", "index", "--no-pull")
+    assert left.out.startswith("2 pages: 0 new, 0 changed, 0 removed, 0 not used; ")
+    second = pages("runbooks", "index")
+    assert (second.code, second.err) == (0, "")
+    assert second.out.startswith("3 pages: 1 new, 0 changed, 0 removed, 0 not used; ")
+    assert (
+        pages("runbooks", "search", "lamp", "of", "the", "buoy", "--json").json[0]["citation"].startswith("docs/buoy")
+    )
+    assert [book["path"] for book in pages("runbooks", "--json").json["runbooks"]] == [
+        "docs/buoy.md",
+        "docs/crane.md",
+        "wiki/quay.html",
+    ]
+    assert "Oil its winch" in pages("runbooks", "show", "crane").out
+
+
+def test_a_source_that_cannot_be_pulled_is_named_and_its_pages_stay(pages: Shell, repository: Repository) -> None:
+    pages("runbooks", "index")
+    shutil.move(repository.folder, repository.folder.with_name("gone"))
+    away = pages("runbooks", "index")
+    assert away.code == 1
+    assert away.out.startswith(f"not pulled: docs: {repository.url} (main) cannot be fetched: fatal: ")
+    assert "2 pages: 0 new" in away.out
+    shutil.rmtree(pages.folder / "wiki")
+    gone = pages("runbooks", "status")
+    assert gone.code == 1
+    assert re.search(r"not read: wiki: .*wiki.*cannot be read", gone.out)
+    assert re.search(r"wiki +folder +1 ", gone.out)
+
+
+def test_history_that_was_rewritten_is_taken_only_when_somebody_says_so(pages: Shell, repository: Repository) -> None:
+    pages("runbooks", "index")
+    write(repository.folder, crane=page("The crane is sold"))
+    repository.git("add", "-A")
+    repository.git("commit", "-q", "--amend", "-m", "another past")
+    refused = pages("runbooks", "index")
+    assert (refused.code, "it no longer holds" in refused.out) == (1, True)
+    taken = pages("runbooks", "index", "--rewritten")
+    assert (taken.code, "0 new, 1 changed, 0 removed" in taken.out) == (0, True)
+    both = pages("runbooks", "index", "--rewritten", "--no-pull")
+    assert (both.code, "leave out --no-pull" in both.err) == (2, True)
+
+
+def test_the_status_says_how_fresh_pages_are(pages: Shell) -> None:
+    before = pages("runbooks", "status")
+    assert (before.code, "never pulled" in before.out) == (1, True)
+    assert "not read: docs: " in before.out
+    pages("runbooks", "index")
+    found = pages("runbooks", "status", "--json").json
+    assert [(s["name"], s["kind"], s["pages"], s["problem"]) for s in found["sources"]] == [
+        ("wiki", "folder", 1, ""),
+        ("docs", "git", 1, ""),
+    ]
+    assert re.fullmatch(r"[0-9a-f]{12}, pulled \d+ s ago", found["sources"][1]["fresh"])
+    assert (found["unreviewed"], found["stale"]) == (["wiki/quay.html"], ["docs/crane.md"])
+    told = pages("runbooks", "status").out
+    assert re.search(r"reviewed more than 180 days ago +1 █+", told)
+
+
+@pytest.mark.parametrize(
+    ("source", "told"),
+    [
+        ("{git: 'ext::sh -c id'}", "knowledge.sources[0].url: 'ext::sh -c id' is no address of a repository"),
+        (
+            "{git: 'https://h/r.git', ref: '--upload-pack=x'}",
+            "knowledge.sources[0].ref: '--upload-pack=x' is no branch",
+        ),
+        ("{git: 'https://h/r.git', subfolder: '../x'}", "knowledge.sources[0].subfolder: '../x' is no folder"),
+        ("{folder: wiki, git: 'https://h/r.git'}", "write either folder or git"),
+        ("{folder: wiki, token: 'env:X'}", "ref, subfolder and token are for git"),
+        ("{git: 'ssh://h/r.git', token: 'env:X'}", "only an https:// address takes one"),
+        ("{git: 'https://h/r.git', token: 'secret'}", "a secret itself never stands in the settings"),
+        ("{folder: wiki, pages_url: 'javascript:x'}", "knowledge.sources.0.pages_url"),
+    ],
+)
+def test_a_source_that_cannot_be_one_is_refused_by_name(shell: Shell, source: str, told: str) -> None:
+    shell.write(f"{SETTINGS}\nknowledge: {{sources: [{source}]}}\n")
+    refused = shell("runbooks", "status")
+    assert (refused.code, told in refused.err) == (1, True), refused.err
+
+
+def pushed(address: str, **headers: str) -> int:
+    request = urllib.request.Request(f"{address}/webhooks/runbooks", PUSHED, headers)
+    try:
+        with urllib.request.urlopen(request, timeout=10) as response:
+            return int(response.status)
+    except urllib.error.HTTPError as no:
+        with no:
+            return no.code
+
+
+def signature(token: str) -> str:
+    return "sha256=" + hmac.new(token.encode(), PUSHED, hashlib.sha256).hexdigest()
+
+
+def test_a_push_is_taken_up_by_who_serves(pages: Shell, repository: Repository, tmp_path: Path) -> None:
+    (tmp_path / "token").write_text(TOKEN)
+    door = f"webhooks: {{port: 0, tokens: {{runbooks: 'file:{tmp_path / 'token'}'}}}}"
+    more = (pages.folder / "sysop.yaml").read_text().replace("knowledge: {", "knowledge: {pull_seconds: 3600, ")
+    pages.write(f"{more}\n{door}\n")
+    with serving(pages) as server:
+        (address,) = re.findall(r"webhooks (http://\S+)", server.said)
+        assert "sources: runbooks" in server.said
+        known(pages, 2)
+        write(repository.folder, buoy=page("The buoy is dark", "Change its lamp."))
+        repository.commit()
+        stranger = signature("another token")
+        assert pushed(address, **{"X-Hub-Signature-256": stranger}) == 401
+        assert pushed(address, **{"X-Hub-Signature-256": signature(TOKEN)}) == 200
+        known(pages, 3)
+        assert pushed(address, **{"X-Gitlab-Token": TOKEN}) == 200
+        assert pushed(address, Authorization=f"Bearer {TOKEN}") == 200
+
+
+def known(pages: Shell, count: int) -> None:
+    """Wait until what the server has read holds so many pages; this command reads nothing itself."""
+    until = time.monotonic() + 20
+    while (found := pages("runbooks", "index", "--no-pull", "--json").json["pages"]) != count:
+        assert time.monotonic() < until, f"{found} pages"
+        time.sleep(0.2)
