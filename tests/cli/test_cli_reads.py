@@ -253,8 +253,12 @@ def test_runbook_lint_fails_on_errors_and_names_the_line(books: Shell) -> None:
     bad = books.write(RUNBOOK.replace("toy.read", "toy.raed"), "bad.md")
     said = books("runbooks", "lint", str(bad))
     assert (said.code, "bad.md:" in said.out, "toy.raed" in said.out) == (1, True, True)
-    (books.folder / "books" / "broken.md").write_text("no front matter")
+    (books.folder / "books" / "broken.md").write_text("---\ntitle: Broken\nownr: me\n---\n")
+    (books.folder / "books" / "prose.md").write_text("no front matter, and nobody who owns it")
     assert books("runbooks", "lint").code == 1
+    errors = [f for f in books("runbooks", "lint", "--json").json if f["level"] == "error"]
+    assert [error["file"] for error in errors] == ["books/broken.md"]
+    (books.folder / "books" / "prose.md").unlink()
     assert [f["level"] for f in books("runbooks", "lint", "--json").json] == ["error"]
 
 

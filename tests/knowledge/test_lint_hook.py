@@ -31,7 +31,7 @@ def hook(project, *files):
 def test_the_hook_passes_pages_without_errors(project):
     done = hook(project, "runbooks/good.md")
     assert (done.returncode, done.stderr) == (0, "")
-    assert "1 runbooks, 0 errors" in done.stdout
+    assert "1 pages, 0 errors" in done.stdout
 
 
 def test_the_hook_fails_on_an_error_and_names_the_file_and_line(project):

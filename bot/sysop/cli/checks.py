@@ -208,7 +208,11 @@ def _runbooks(app: App) -> Found:
         detail = f"{len(app.index.broken)} broken, first: {first.reason}"
         return Found("runbooks", "failed", detail, f"see all: {again('runbooks', 'lint')}")
     followed = sum(bool(book.steps) for book in app.index.runbooks.values())
-    return Found("runbooks", "ok", f"{len(app.index.runbooks)} pages, {followed} of them with steps Sysop can follow")
+    told = f"{len(app.index.pages)} pages, {followed} of them with steps Sysop can follow"
+    if stale := app.knowledge.upkeep.shelf.library.stale:
+        detail = f"{told}; {stale[0].path} cannot be read: {stale[0].reason}"
+        return Found("runbooks", "failed", detail, f"see all: {again('runbooks', 'status')}")
+    return Found("runbooks", "ok", told)
 
 
 def _llm(app: App) -> Found:

@@ -10,12 +10,11 @@ import click
 from rich.markdown import Markdown
 from rich.text import Text
 
-from sysop import app as composition
 from sysop.app import App
 from sysop.cli import Group, follow, show
 from sysop.cli.ask import no_wait
-from sysop.cli.common import EXIT_NOT_RESOLVED, command, emit, json_option, load_settings, me, opened, out, pairs
-from sysop.cli.library import books, library, tell
+from sysop.cli.common import EXIT_NOT_RESOLVED, command, emit, json_option, me, opened, out, pairs
+from sysop.cli.library import Opened, books, library, tell
 from sysop.cli.runbooks_eval import evaluate_runbooks
 from sysop.cli.runbooks_index import index, status
 from sysop.cli.runbooks_new import new
@@ -112,11 +111,14 @@ def _step(step: Step) -> tuple[str, ...]:
 
 @runbooks.command("lint")
 @click.argument("files", nargs=-1, type=click.Path(path_type=Path))
+@click.option(
+    "--max-age", type=click.IntRange(1), metavar="DAYS", help="Warn of older reviews; default: the settings'."
+)
 @json_option
 @command
-async def lint_runbooks(files: tuple[Path, ...], as_json: bool) -> int:
+async def lint_runbooks(files: tuple[Path, ...], max_age: int | None, as_json: bool) -> int:
     """Find mistakes in runbooks, all of them or the FILES given. Exit code 1 if there is an error."""
-    findings, checked = _lint(files)
+    findings, checked = _lint(files, max_age)
     if as_json:
         emit(
             [
@@ -130,21 +132,34 @@ async def lint_runbooks(files: tuple[Path, ...], as_json: bool) -> int:
                 Text(show.visible(str(finding)), style="red" if finding.level == "error" else "yellow"), soft_wrap=True
             )
         errors = sum(finding.level == "error" for finding in findings)
-        out().print(f"{checked} runbooks, {errors} errors, {len(findings) - errors} warnings")
+        out().print(f"{checked} pages, {errors} errors, {len(findings) - errors} warnings")
     return EXIT_NOT_RESOLVED if any(finding.level == "error" for finding in findings) else 0
 
 
-def _lint(files: Sequence[Path]) -> tuple[list[Finding], int]:
-    settings = load_settings()
-    host, inventory = composition.load_plugins(settings), settings.services()
-    if files:
-        pages = [(str(file), file.read_bytes()) for file in files]
-        return [f for name, page in pages for f in lint_text(page, name, host.actions, inventory)], len(pages)
-    index = Index.load(runbook_folders(settings, host))
-    found = [f for book in index.runbooks.values() for f in lint(book, host.actions, inventory)]
+def _lint(files: Sequence[Path], max_age: int | None) -> tuple[list[Finding], int]:
+    with library() as opened:
+        host, inventory = opened.host, opened.settings.services()
+        days = max_age or opened.settings.knowledge.max_age_days
+        if files:
+            pages = [(str(file), file.read_bytes()) for file in files]
+            found = [f for name, page in pages for f in lint_text(page, name, host.actions, inventory, max_age=days)]
+            return found, len(pages)
+        index = _to_lint(opened)
+    found = [f for book in index.runbooks.values() for f in lint(book, host.actions, inventory, max_age=days)]
     found += together(index)
     found += [Finding(b.path, 1, "", "error", b.reason, "it is not used until this is right") for b in index.broken]
     return found, len(index.runbooks) + len(index.broken)
+
+
+def _to_lint(opened: Opened) -> Index:
+    """Return all pages of our own folders, mistakes and all, and what can be followed in the other sources.
+
+    Prose from elsewhere is not held to our rules.
+    """
+    ours = Index.load(runbook_folders(opened.settings, opened.host))
+    more = {path: book for path, book in opened.index.runbooks.items() if path not in ours.runbooks}
+    known = {*ours.runbooks, *(broken.path for broken in ours.broken)}
+    return Index({**ours.runbooks, **more}, [*ours.broken, *(b for b in opened.index.broken if b.path not in known)])
 
 
 @runbooks.command("search")

@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sysop import yamlsafe
 from sysop.errors import RunbookError
 from sysop.knowledge.document import Document
 from sysop.knowledge.hits import Few, Hit, Pages
+from sysop.knowledge.library.source import MAX_BYTES
+from sysop.knowledge.readable import readable
 from sysop.knowledge.retrieval import FITS
-from sysop.knowledge.runbook import Runbook, of_page, parse
+from sysop.knowledge.runbook import Runbook, of_page
 from sysop.page_source import BrokenPage
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ class Index:
                 try:
                     if name in runbooks:
                         raise RunbookError(f"{name}: another folder has a runbook of this name; rename one of them")
-                    runbooks[name] = checked(parse(_content(folder, file), name), check)
+                    runbooks[name] = checked(readable(_content(folder, file), name), check)
                 except RunbookError as bad:
                     broken.append(BrokenPage(name, str(bad)))
         return cls(runbooks, broken)
@@ -219,7 +220,7 @@ def _content(folder: Path, file: Path) -> bytes:
         if not real.is_file():
             raise RunbookError(f"{file}: not a file; remove it or rename it")
         with real.open("rb") as opened:
-            return opened.read(yamlsafe.MAX_BYTES + 1)
+            return opened.read(MAX_BYTES + 1)
     except (OSError, RuntimeError) as bad:  # RuntimeError: a link that leads to itself
         raise RunbookError(f"{file}: cannot be read: {bad}") from None
 

@@ -28,12 +28,16 @@ _OLD: Final = frozenset({"iso8859-1", "iso8859-15", "cp1252"})
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What came of a page. `raw` are the bytes of a runbook, `reason` why it is not used or not wholly."""
+    """What came of a page. `raw` are the bytes of a runbook, `reason` why it is not used or not wholly.
+
+    `strict` says that it would be one in the format of runbooks, and has a mistake.
+    """
 
     digest: str
     document: Document | None
     raw: bytes | None = None
     reason: str = ""
+    strict: bool = False
 
 
 def read(data: bytes, *, id: str, path: str, url: str = "") -> Reading:
@@ -103,7 +107,7 @@ def _from_markdown(text: str, data: bytes, empty: Document) -> Reading:
         book = runbook.parse(data, empty.path)
     except RunbookError as bad:
         told = dict.fromkeys((str(bad), *page.wrong))
-        return Reading(empty.digest, document, reason="\n".join(told))
+        return Reading(empty.digest, document, reason="\n".join(told), strict=True)
     return _from_runbook(book, page, document, data)
 
 

@@ -18,7 +18,8 @@ from sysop.knowledge.lint.finding import Finding, Level
 from sysop.knowledge.lint.names import BASE_NAMES, step_shape
 from sysop.knowledge.lint.rules import Linter
 from sysop.knowledge.lint.together import leads, links, rivals, together
-from sysop.knowledge.runbook import Runbook, parse
+from sysop.knowledge.readable import readable
+from sysop.knowledge.runbook import Runbook
 
 __all__ = [
     "BASE_NAMES",
@@ -49,7 +50,8 @@ def lint_text(
 ) -> list[Finding]:
     """Return the findings of a page. One that cannot be parsed has a single one. `max_age` is in days."""
     try:
-        return lint(parse(content, path), actions, inventory, today=today, max_age=max_age)
+        data = content.encode() if isinstance(content, str) else content
+        return lint(readable(data, path), actions, inventory, today=today, max_age=max_age)
     except RunbookError as bad:
         return [_of_error(str(bad), path)]
 

@@ -51,7 +51,8 @@ class Linter:
         """Check the front matter and what cannot be seen of the prose."""
         runbook, lines = self.runbook, self.runbook.lines
         if not runbook.owner:
-            self._tell(1, "", "error", "nobody owns this runbook", "add `owner: team` to the front matter")
+            level: Level = "error" if lines else "warning"  # plain prose is fine without front matter
+            self._tell(1, "", level, "nobody owns this runbook", "add `owner: team` to the front matter")
         if runbook.reviewed is None:
             self._tell(1, "", "warning", "it was never reviewed", "add `reviewed: YYYY-MM-DD` after reading it")
         elif (age := (self.today - runbook.reviewed).days) > self.max_age:
