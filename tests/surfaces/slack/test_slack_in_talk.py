@@ -10,7 +10,7 @@ from typing import Any
 
 import in_kit
 import pytest
-from in_kit import Rig
+from in_kit import Rig, until
 
 from lab import lines
 from sysop.model import ApprovalState, RunState
@@ -330,6 +330,11 @@ async def test_many_click_at_once_and_it_runs_once(socket: Rig) -> None:
     await asyncio.gather(*clicks)
     approval = await socket.approval()
     await state_of(socket, approval.id, ApprovalState.CONSUMED)
+
+    async def begun() -> bool:
+        return bool(lines(socket.folder / "effects"))
+
+    await until(begun, "the effect")
     await socket.settled(5)
     assert len(lines(socket.folder / "effects")) == 1
 
