@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -65,7 +67,7 @@ class Knowledge:
 
 def build(settings: Settings, host: Host, inventory: Inventory, resolve: Resolve) -> Knowledge:
     """Build all parts; nothing is read or opened yet. Raises SettingsError for a source that cannot be one."""
-    place, given = settings.state / "knowledge", settings.knowledge
+    place, given = _place(settings.state), settings.knowledge
     repositories: list[Repository] = []
     sources = [*_folders(settings, host), *map(Foreign, host.page_sources())]
     for number, source in enumerate(given.sources):
@@ -84,6 +86,15 @@ def build(settings: Settings, host: Host, inventory: Inventory, resolve: Resolve
         repositories,
     )
     return Knowledge(upkeep.index, upkeep, Duty(upkeep, given.refresh_seconds, given.pull_seconds), tuple(sources))
+
+
+def _place(state: Path) -> Path:
+    """Return where what was read is kept: each user's own, since files of an index are for who made them alone."""
+    place, mine = state / "knowledge", os.geteuid()
+    try:
+        return place if place.stat().st_uid == mine else state / f"knowledge-{mine}"
+    except OSError:
+        return place
 
 
 def runbook_folders(settings: Settings, host: Host) -> list[Path]:
@@ -128,7 +139,7 @@ def _open(sources: tuple[PageSource, ...], place: Path, given: KnowledgeSettings
     """Open library and search: in the state folder where there is one, else in memory."""
     try:
         return _opened(sources, place if place.parent.is_dir() else None, given, resolve)
-    except (LibraryError, OSError) as bad:
+    except (LibraryError, OSError, ValueError, sqlite3.Error) as bad:  # ValueError is what Tantivy raises
         log.warning("pages are kept in memory only: %s", bad)
         return _opened(sources, None, given, resolve)
 

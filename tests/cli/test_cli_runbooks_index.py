@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import os
 import re
 import shutil
 import time
@@ -166,3 +167,20 @@ def known(pages: Shell, count: int) -> None:
     while (found := pages("runbooks", "index", "--no-pull", "--json").json["pages"]) != count:
         assert time.monotonic() < until, f"{found} pages"
         time.sleep(0.2)
+
+
+def test_each_user_of_a_state_folder_has_an_index_of_their_own(
+    pages: Shell, repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert pages("runbooks", "index").code == 0
+    monkeypatch.setattr(os, "geteuid", lambda: 60002)
+    assert "2 pages: 2 new" in pages("runbooks", "index").out
+    assert "2 pages: 0 new" in pages("runbooks", "index").out
+    assert sorted(f.name for f in (pages.folder / ".sysop").iterdir()) == ["knowledge", "knowledge-60002"]
+
+
+def test_pages_are_found_where_nothing_can_be_written(pages: Shell) -> None:
+    (pages.folder / ".sysop").mkdir()
+    (pages.folder / ".sysop" / "knowledge").write_text("in the way")
+    found = pages("runbooks", "search", "it", "floods", "--json")
+    assert found.json[0]["citation"].startswith("wiki/quay.html")
