@@ -7,7 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Final, Literal
+
+from pydantic import BaseModel, TypeAdapter
 
 from sysop.actions import Action
 from sysop.expression import syntax
@@ -56,7 +59,22 @@ def of_schema(schema: Mapping[str, Any]) -> Shape:
 
 def of_action(action: Action) -> Shape:
     """Return the shape of an action's JSON result."""
-    return of_schema(action.result.json_schema(mode="serialization"))
+    return _of_result(action.result)
+
+
+def of_parameters(action: Action) -> Shape:
+    """Return the shape of an action's arguments."""
+    return _of_model(action.parameters)
+
+
+@lru_cache(512)  # a schema takes a millisecond or two, and every step of every page asks for one
+def _of_result(result: TypeAdapter[Any]) -> Shape:
+    return of_schema(result.json_schema(mode="serialization"))
+
+
+@lru_cache(512)
+def _of_model(parameters: type[BaseModel]) -> Shape:
+    return of_schema(parameters.model_json_schema())
 
 
 _SIMPLE: Final[Mapping[Any, Shape]] = {

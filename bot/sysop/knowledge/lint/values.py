@@ -79,7 +79,7 @@ def result_shape(action: Action | None) -> Shape:
 
 def argument_shapes(step: Step, action: Action | None) -> Shape:
     """Return the shape of `steps.x.args`, which holds exactly what the step writes under `with`."""
-    declared = shape.of_schema(action.parameters.model_json_schema()).fields if action is not None else {}
+    declared = shape.of_parameters(action).fields if action is not None else {}
     return Shape("object", {n: STRING if isinstance(v, str) else declared.get(n, ANY) for n, v in step.args.items()})
 
 
