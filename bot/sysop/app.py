@@ -17,6 +17,7 @@ from sysop import host as plugin_host
 from sysop.agent.direct_planner import DirectPlanner
 from sysop.agent.llm_planner import LlmPlanner
 from sysop.agent.prompts import runbooks as pages
+from sysop.agent.question import Unanswered
 from sysop.agent.runbook_planner import RunbookPlanner
 from sysop.alerting import Alerting
 from sysop.changes.feed import Feed, Place
@@ -37,6 +38,7 @@ from sysop.incidents.regroup import Regroup
 from sysop.incidents.silences import Silences
 from sysop.inventory import nearest
 from sysop.knowledge.index import Index
+from sysop.knowledge.memory.notebook import Notebook
 from sysop.model import Request, new_id
 from sysop.paths import private_file, private_folder
 from sysop.runner.advance import Advance
@@ -257,14 +259,21 @@ def build(
     gate = Gate(store, host, policy, known, contexts, settings.budgets, probe)
     knowledge = shelf.build(settings, host, contexts.inventory, secrets.resolve)
     index = knowledge.index
-    planners = _planners(settings, host, index, contexts, secrets)
+    planners = _planners(settings, host, index, contexts, secrets, Notebook(store).unanswered)
     service = Service(store, known, planners.name_for)
     worker = f"{socket.gethostname()}:{os.getpid()}:{new_id('w')}"
     alerts = alerting.build(settings, store, host, contexts, planners.name_for, worker)
     feed = _feed(store, host, contexts, worker)
     advance = Advance(store, gate, host, contexts.inventory, planners, worker, probe)
     talks = Conversations(store, known, planners.name_for)
-    shown = look(settings.slack, host, inventory=contexts.inventory, index=index, holding=known.holding)
+    shown = look(
+        settings.slack,
+        host,
+        inventory=contexts.inventory,
+        index=index,
+        holding=known.holding,
+        max_age_days=settings.knowledge.max_age_days,
+    )
     if settings.slack.on:
         store.project(projector(settings.slack, shown))
     chat = compose(
@@ -330,9 +339,13 @@ def load_plugins(settings: Settings) -> Host:
     return plugin_host.load(settings.plugins, folder=settings.plugins_dir, required=settings.required_plugins)
 
 
-def _planners(settings: Settings, host: Host, index: Index, contexts: Contexts, secrets: Secrets) -> Planners:
+def _planners(
+    settings: Settings, host: Host, index: Index, contexts: Contexts, secrets: Secrets, unanswered: Unanswered
+) -> Planners:
+    days = settings.knowledge.max_age_days
+
     def runbook() -> Planner:
-        return RunbookPlanner(index, host.actions, contexts.inventory)
+        return RunbookPlanner(index, host.actions, contexts.inventory, days, unanswered)
 
     build: dict[str, Callable[[], Planner]] = {"direct": DirectPlanner, "runbook": runbook}
     build.update({name: factory.build for name, factory in host.planners().items()})
@@ -342,7 +355,7 @@ def _planners(settings: Settings, host: Host, index: Index, contexts: Contexts, 
         def key() -> str | None:
             return secrets.resolve(llm.key, "llm.key") if llm.key else None
 
-        thinker = LlmPlanner(llm, key, runbook(), pages.finder(index, contexts.inventory))
+        thinker = LlmPlanner(llm, key, runbook(), pages.finder(index, contexts.inventory, days), unanswered)
         build["llm"] = lambda: thinker
     automatic = "llm" if llm.model is not None else "runbook"
     return Planners(automatic if default == "auto" else default, build)

@@ -65,8 +65,13 @@ class Knowledge:
         return AlertSource(DOOR, pushed, proves)
 
 
-def build(settings: Settings, host: Host, inventory: Inventory, resolve: Resolve) -> Knowledge:
-    """Build all parts; nothing is read or opened yet. Raises SettingsError for a source that cannot be one."""
+def build(
+    settings: Settings, host: Host, inventory: Inventory, resolve: Resolve, *, durable: bool = False
+) -> Knowledge:
+    """Build all parts; nothing is read or opened yet. Raises SettingsError for a source that cannot be one.
+
+    What is `durable` is not kept in memory where it cannot be written: whoever asks meets LibraryError then.
+    """
     place, given = _place(settings.state), settings.knowledge
     repositories: list[Repository] = []
     sources = [*_folders(settings, host), *map(Foreign, host.page_sources())]
@@ -81,7 +86,7 @@ def build(settings: Settings, host: Host, inventory: Inventory, resolve: Resolve
         except LibraryError as bad:
             raise SettingsError(f"{key}.{bad}") from bad
     upkeep = Upkeep(
-        partial(_open, tuple(sources), place, given, resolve),
+        partial(_open if not durable else _opened, tuple(sources), place, given, resolve),
         lambda page: errors(lint(page, host.actions, inventory)),
         repositories,
     )
@@ -135,19 +140,34 @@ def _repository(source: SourceSettings, cache: Path, resolve: Resolve, key: str)
     return Repository(made, access)
 
 
-def _open(sources: tuple[PageSource, ...], place: Path, given: KnowledgeSettings, resolve: Resolve) -> Shelf:
-    """Open library and search: in the state folder where there is one, else in memory."""
+def _open(
+    sources: tuple[PageSource, ...], place: Path, given: KnowledgeSettings, resolve: Resolve, files: bool
+) -> Shelf:
+    """Open library and search: in the state folder where there is one and files may be used, else in memory."""
+    if not files:
+        return _opened(sources, None, given, resolve)
     try:
         return _opened(sources, place if place.parent.is_dir() else None, given, resolve)
-    except (LibraryError, OSError, ValueError, sqlite3.Error) as bad:  # ValueError is what Tantivy raises
+    except LibraryError as bad:
         log.warning("pages are kept in memory only: %s", bad)
         return _opened(sources, None, given, resolve)
 
 
-def _opened(sources: tuple[PageSource, ...], folder: Path | None, given: KnowledgeSettings, resolve: Resolve) -> Shelf:
+def _opened(
+    sources: tuple[PageSource, ...],
+    folder: Path | None,
+    given: KnowledgeSettings,
+    resolve: Resolve,
+    _files: bool = True,
+) -> Shelf:
     from sysop.knowledge.retrieval.store import open_search  # 25 ms, for those who look at pages only
 
-    search, lost = open_search(folder, _embedder(given, resolve))
+    embedder = _embedder(given, resolve)
+    try:
+        search, lost = open_search(folder, embedder)
+    except (OSError, ValueError, sqlite3.Error) as bad:  # ValueError is what Tantivy raises
+        told = f"{folder}: the index cannot be made ({bad}); free disk space, or name another state folder"
+        raise LibraryError(told) from bad
     return Shelf(Library(sources, folder, search), search, lost)
 
 

@@ -14,8 +14,11 @@ from llm_kit import desk
 
 import bench
 from sysop.agent.llm_planner import LlmPlanner
+from sysop.agent.prompts.runbooks import finder
 from sysop.errors import SettingsError
 from sysop.extension import Toolbox
+from sysop.inventory import Inventory
+from sysop.knowledge.index import Index
 from sysop.model import Conclusion, Run
 from sysop.sections import LlmSettings
 from sysop.store import approvals
@@ -195,7 +198,8 @@ class Impatient:
 
 async def test_the_switch_is_stored_before_the_fallback_acts(tmp_path: Path, sqlite: str) -> None:
     def planner() -> LlmPlanner:
-        return LlmPlanner(LlmSettings(model="x", base_url=server.url), lambda: None, Impatient(), lambda r, i: None)
+        settings = LlmSettings(model="x", base_url=server.url)
+        return LlmPlanner(settings, lambda: None, Impatient(), finder(Index({}), Inventory()))
 
     fault: list[Fault] = [Fault("status", 401)]
     with LlmServer(lambda asked: fault[0] if fault else Answer("I am back")) as server:

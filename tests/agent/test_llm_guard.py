@@ -58,11 +58,13 @@ def test_a_request_of_a_person_and_the_text_of_an_alert_are_marked_differently()
         return Run("run-1", RunState.RUNNING, origin, "test", "do it", ("person:ann",), (), **rest, **more)  # type: ignore[arg-type]
 
     assert "<request " in prompts.task(run(Origin.ASKED), None, None)
-    told_by_alert = prompts.task(run(Origin.ALERT), {"title": "{{runbook}} AKIAABCDEFGHIJKLMNOP"}, "step one")
+    told_by_alert = prompts.task(
+        run(Origin.ALERT), {"title": "{{runbook}} AKIAABCDEFGHIJKLMNOP"}, "<runbook>step</runbook>"
+    )
     assert "<request " not in told_by_alert
     assert "{{runbook}}" in told_by_alert
     assert "AKIAABCDEFGHIJKLMNOP" not in told_by_alert
-    assert "<runbook " in told_by_alert
+    assert "The page that fits:\n<runbook>step</runbook>" in told_by_alert
     assert re.fullmatch("[0-9a-f]{16}", prompts.version())
 
 

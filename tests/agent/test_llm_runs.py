@@ -278,7 +278,7 @@ async def test_a_model_of_the_library_itself(tmp_path: Path, sqlite: str, monkey
         async def plan(self, run, incident, toolbox) -> Conclusion:  # type: ignore[no-untyped-def]
             limits = LlmSettings(model="test")
             offline = TestModel(call_tools=["lab-look", "lab-append"])
-            return await llm_loop.think(offline, limits, run, incident, toolbox, None)
+            return (await llm_loop.think(offline, limits, run, incident, toolbox, None)).conclusion
 
     async with desk(tmp_path, sqlite, "http://127.0.0.1:9/v1", planners={"offline": Offline}) as bot:
         run = await bot.app.service.submit(Request(ANN, Origin.ASKED, "test", "go", planner="offline"))

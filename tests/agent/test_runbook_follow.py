@@ -37,7 +37,9 @@ async def test_the_run_goes_on_with_the_page_and_keeps_what_was_found():
     assert [claim.text for claim in end.claims] == ["page one looked", "page two looked"]
     assert [claim.evidence for claim in end.claims] == [("run-1:look",), ("run-1:page_2.look",)]
     assert "came from runbooks/one.md: it is about two" in end.basis
-    assert at.said["runbook.2"] == "Going on with runbooks/two.md (two): it is about two"
+    revision = "rev " + index.runbooks["runbooks/two.md"].digest[:12]
+    assert at.said["runbook.2"] == f"Going on with runbooks/two.md ({revision}, never reviewed), two: it is about two"
+    assert [one["citation"] for one in at.plan["cites"]] == ["runbooks/one.md", "runbooks/two.md"]
 
 
 async def test_a_page_is_followed_twice_at_most_and_then_the_ending_stands():

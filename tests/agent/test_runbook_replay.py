@@ -22,6 +22,7 @@ from runbook_kit import (
 from sysop.agent.runbook_planner import RunbookPlanner
 from sysop.errors import ActionRefused, ApprovalRequired, InvalidCall
 from sysop.knowledge.index import Index
+from sysop.model import Origin
 
 
 async def test_a_refusal_stays_one_on_replay_whatever_policy_says_by_then():
@@ -90,3 +91,19 @@ async def test_any_runbook_replays_to_the_same_calls_and_the_same_end(story, cra
     broken.crash_at = crashes
     assert await finish(broken, index, incident("A")) == await finish(whole, index, incident("A"))
     assert [(i, d) for i, (d, _) in broken.rows.items()] == [(i, d) for i, (d, _) in whole.rows.items()]
+
+
+async def test_a_question_without_an_answer_is_kept_once_however_often_the_run_is_replayed():
+    kept = []
+
+    async def keep(text, place, nearest=""):
+        kept.append((text, nearest))
+        return "que-1"
+
+    desk = Desk(Answers())
+    for _ in range(3):
+        planner = RunbookPlanner(Index({}), ACTIONS, INVENTORY, 180, keep)
+        asked = desk.run(text="who waters the tulips?", origin=Origin.ASKED, incident=None)
+        await planner.plan(asked, None, desk)
+    assert kept == [("who waters the tulips?", "")]
+    assert desk.plan["unanswered"] == "que-1"

@@ -7,6 +7,7 @@ import hmac
 import json
 import os
 import re
+import resource
 import shutil
 import time
 import urllib.error
@@ -18,6 +19,7 @@ from terminal import SETTINGS, Shell
 from test_cli_serve import serving
 
 from knowledge.library_kit import Repository, page, write
+from sysop.testing.embeddings import EmbeddingServer
 
 TOKEN = "a token that only the server knows"
 PUSHED = json.dumps({"ref": "refs/heads/main"}).encode()
@@ -184,3 +186,49 @@ def test_pages_are_found_where_nothing_can_be_written(pages: Shell) -> None:
     (pages.folder / ".sysop" / "knowledge").write_text("in the way")
     found = pages("runbooks", "search", "it", "floods", "--json")
     assert found.json[0]["citation"].startswith("wiki/quay.html")
+
+
+@pytest.mark.parametrize("most", [2_000, 70_000])
+def test_pages_are_found_on_a_full_disk(pages: Shell, most: int) -> None:
+    """No file may grow beyond some bytes: first the cache cannot be made, then the index cannot."""
+
+    def full() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+
+    for number in range(30):
+        write(pages.folder / "wiki", **{f"p{number}": page(f"Pier {number}", "Ropes lie there. " * 400)})
+    (pages.folder / ".sysop").mkdir()
+    refused = pages.process("runbooks", "index", preexec_fn=full)
+    assert refused.code == 1
+    assert re.search(r"^Error: .*cannot be (used|written|made) \(.*; free disk space", refused.err), refused
+    found = pages.process("runbooks", "search", "it", "floods", "--json", preexec_fn=full)
+    assert (found.code, found.json[0]["citation"]) == (0, "wiki/quay.html#quay")
+
+
+def test_pages_are_found_by_meaning_where_that_is_set_up(pages: Shell) -> None:
+    pages("runbooks", "index")
+    pages.write((pages.folder / "sysop.yaml").read_text().replace("knowledge: {", "knowledge: {mode: hybrid, "))
+    found = pages("runbooks", "search", "water", "rises", "at", "the", "pier", "--json")
+    assert found.json[0]["citation"].startswith("wiki/quay.html"), "it shares no word with the question"
+    assert "found by words and meaning" in pages("runbooks", "status").out
+    pages.write((pages.folder / "sysop.yaml").read_text().replace("{mode: hybrid, ", "{"))
+    assert (
+        pages("runbooks", "search", "water", "rises", "at", "the", "pier").out == "no runbook has any of these words\n"
+    )
+
+
+def test_a_providers_embeddings_are_asked_and_words_are_used_while_it_is_away(pages: Shell, tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("k3y")
+    with EmbeddingServer(key="k3y") as server:
+        embeddings = f"{{base_url: '{server.url}', model: m, key: 'file:{tmp_path / 'key'}'}}"
+        more = f"knowledge: {{mode: hybrid, embeddings: {embeddings}, "
+        pages.write((pages.folder / "sysop.yaml").read_text().replace("knowledge: {", more))
+        assert pages("runbooks", "index").code == 0
+        assert any("It floods." in text for texts in server.asked for text in texts)
+        asked = pages("runbooks", "search", "it", "floods")
+        assert (asked.code, asked.err) == (0, "")
+    away = pages("runbooks", "search", "it", "floods", "--json")
+    assert away.json[0]["citation"].startswith("wiki/quay.html")
+    assert away.err == "found by words alone: m at 127.0.0.1 cannot be reached (ConnectError)\n"
+    pages.write((pages.folder / "sysop.yaml").read_text().replace("mode: hybrid, ", ""))
+    assert "embeddings are used in mode hybrid only" in pages("runbooks", "index").err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,10 @@ async def shop(url: str, tmp_path: Path):  # type: ignore[no-untyped-def]
     await opened.close()
 
 
+def revision() -> str:
+    return hashlib.sha256(PAGE.encode()).hexdigest()[:12]
+
+
 async def fire(bot: Talks) -> str:
     labels = {"alertname": "Down", "severity": "critical", "service": "web"}
     await bench.take(bot.app, [Alert("test", "1", 1_700_000_000_000, None, labels, {})])
@@ -107,7 +112,7 @@ async def test_a_question_after_the_triage_is_answered_from_it_and_nothing_is_do
     assert (run.incident, run.state, run.read_only) == (incident, "done", False)
     assert f"{triage.id} (done): a line was appended Cause: the line was missing." in told(run)
     assert "Changes: lab.append on thing:web: done." in told(run)
-    assert "pages/web.md says: Web answers nothing. The usual reason is a full queue." in told(run)
+    assert f"⚠ pages/web.md (rev {revision()}, never reviewed) says:\n> **Web** answers nothing." in told(run)
     assert "```" not in told(run)
     assert run.conclusion is not None
     assert run.conclusion["escalate"] is None
@@ -146,7 +151,7 @@ async def test_a_question_while_the_triage_waits_is_answered_beside_it(shop: Tal
     await shop.work()
     run = await shop.run(str(heard.run))
     assert "(waiting): waits until people decide on lab.append on thing:web" in told(run)
-    assert "The runbook that fits is pages/web.md." in told(run)
+    assert f"The runbook that fits is pages/web.md (rev {revision()}, never reviewed)." in told(run)
     assert shop.begun == []
     (asked,) = [await shop.approval(str((await shop.talk(talk)).run), "append")]
     assert (await shop.vote(asked, BOB)).counted

@@ -68,9 +68,10 @@ class Slow:
 
 
 def upkeep(folder, *sources, pulled=()):
-    def open():
-        search, lost = open_search(folder)
-        return Shelf(Library(sources, folder, search), search, lost)
+    def open(files):
+        place = folder if files else None
+        search, lost = open_search(place)
+        return Shelf(Library(sources, place, search), search, lost)
 
     return Upkeep(open, lambda _page: [], pulled)
 

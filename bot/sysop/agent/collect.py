@@ -10,9 +10,9 @@ from typing import Any, Final
 
 from sysop import expression
 from sysop.agent.question import told
+from sysop.agent.quoted import Pages
 from sysop.errors import ActionRefused, InvalidCall
 from sysop.extension import Earlier, Toolbox
-from sysop.knowledge.hits import Hit
 from sysop.model import Claim, Conclusion, Outcome, Risk, Run
 
 MAX_SERVICES: Final = 3
@@ -122,13 +122,17 @@ def _deploys_of(service: str) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Collect:
-    """What can be said without a runbook: facts from reads that are at hand, and that a person must go on."""
+    """What can be said without a runbook: facts from reads that are at hand, and that a person must go on.
+
+    `pages` are those that have something to what somebody wrote.
+    """
 
     run: Run
     incident: Mapping[str, Any]
     services: Sequence[str]
     memory: Memory
     why: str
+    pages: Pages | None = None
 
     async def conclude(self) -> Conclusion:
         """Look, and hand over."""
@@ -136,10 +140,11 @@ class Collect:
         await facts.gather(self.services)
         about = self.incident["title"] or self.run.text or "this"
         text = f"No runbook was followed for {about!r}: {self.why}. A person must look into it; nothing was changed."
+        lines = [text, *(self.pages.lines() if self.pages is not None and self.pages.found else ())]
         if not self.incident["id"]:
-            text = "\n".join([text, *told(await self.memory.toolbox.standing())])
+            lines += told(await self.memory.toolbox.standing())
         return Conclusion(
-            summary=text,
+            summary="\n".join(lines),
             resolved=False,
             basis="facts from read-only calls, no diagnosis was made" if facts.claims else "nothing was measured",
             claims=facts.claims,
@@ -153,16 +158,18 @@ class Reply:
     """An answer that only tells: what earlier runs found and did, what is open, what the pages say, how services are.
 
     `earlier` is without replies: an answer that quoted answers would double with each question. `why` is told where
-    there is more to say than that it is a question.
+    there is more to say than that it is a question. `runbook` is the citation of the one that fits.
+    `searched` tells that nothing on record answers, so that even what comes near in the pages is shown.
     """
 
     services: Sequence[str]
     memory: Memory
     earlier: Sequence[Earlier]
-    page: Hit | None
+    pages: Pages
     runbook: str | None
     incident: str
     why: str
+    searched: bool
 
     async def conclude(self) -> Conclusion:
         """Look, and tell what is known; nothing is changed."""
@@ -173,7 +180,7 @@ class Reply:
         known = [_known(one) for one in self.earlier[-_TOLD:]]
         why = [f"{self.why}."] if self.why else []
         return Conclusion(
-            summary="\n".join([*why, *known, *standing, *self._pages(bool(standing)), self._how()]),
+            summary="\n".join([*why, *known, *standing, *self._pages(), self._how()]),
             resolved=newest is not None and newest.resolved,
             cause=expression.short(newest.cause, _QUOTED) if newest else "undetermined",
             basis="what Sysop has on record, runbooks and read-only calls; no diagnosis was made",
@@ -185,13 +192,13 @@ class Reply:
         what = "start the triage again" if self.incident else "open an incident"
         return f"This answer only looked. To have something done, {what} or name the action to run."
 
-    def _pages(self, more: bool) -> list[str]:
-        if self.page is not None:
-            text = self.page.section.text.partition("```")[0].strip()
-            return [f"{self.page.citation} says: {' '.join(text.split())[:_PAGE]}"]
+    def _pages(self) -> list[str]:
+        """Return what the pages say, unless another source has answered or no page is asked for."""
+        if self.pages.lead:
+            return self.pages.lines()
         if self.runbook:
             return [f"The runbook that fits is {self.runbook}."]
-        return [] if more else ["No page answers this in its words."]
+        return self.pages.lines() if self.searched else []
 
 
 def _known(one: Earlier) -> str:

@@ -36,10 +36,22 @@ class Finding(BaseModel):
     proposed: list[str] = Field(default_factory=list, description="calls you propose to people")
     not_checked: list[str] = Field(default_factory=list, description="what you did not check")
     escalate: str | None = Field(None, description="what a person must do next, if it is not resolved")
+    unanswered: bool = Field(False, description="true if neither results nor pages answer what was asked")
+
+    @property
+    def texts(self) -> list[str]:
+        """Return all that people are shown of it."""
+        claims = [claim.text for claim in self.claims]
+        return [self.summary, *claims, self.cause, self.basis, *self.proposed, *self.not_checked, self.escalate or ""]
+
+    @property
+    def evidence(self) -> list[str]:
+        """Return every id that is cited, in order."""
+        return [id for claim in self.claims for id in claim.evidence]
 
     def unknown(self, known: Collection[str]) -> list[str]:
         """Return the cited ids that no result of this run has."""
-        return sorted({e for claim in self.claims for e in claim.evidence} - set(known))
+        return sorted(set(self.evidence) - set(known))
 
     def conclusion(self, run: Run, known: Collection[str], citable: Collection[str] = ()) -> Conclusion:
         """Return the conclusion. Without one supported claim nothing is resolved and no cause is sure.

@@ -6,7 +6,7 @@ The stored conversation is never shortened and its calls are never touched: only
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final, cast
 
@@ -27,6 +27,7 @@ from sysop.agent.clean import OURS
 from sysop.agent.guard import Made, bounded, call_key, heading
 from sysop.agent.session import Numbered
 from sysop.extension import Tool
+from sysop.knowledge.citation import Citation, of_json
 from sysop.model import Risk
 from sysop.store.conversations import Turn
 
@@ -99,7 +100,31 @@ def append(request: ModelRequest, words: Mapping[str, str]) -> None:
     known = unheard([request])
     new = {ts: text for ts, text in words.items() if ts not in known}
     request.parts = [*request.parts, *map(UserPromptPart, new.values())]
-    request.metadata = {**(request.metadata or {}), OURS: {"heard": [*known, *new]}} if new else request.metadata
+    if new:
+        note(request, "heard", [*known, *new])
+
+
+def note(request: ModelRequest, name: str, value: Any) -> None:
+    """Note something of a request that is stored with it, and that no model is ever sent."""
+    metadata = request.metadata or {}
+    request.metadata = {**metadata, OURS: {**metadata.get(OURS, {}), name: value}}
+
+
+def noted_pages(citations: Iterable[Citation]) -> dict[str, Any]:
+    """Return the note of what may be cited, for the metadata of a result."""
+    return {OURS: {"pages": [one.as_json() for one in citations]}}
+
+
+def pages(messages: Sequence[ModelMessage]) -> dict[str, Citation]:
+    """Return the sections that a conversation holds, by their citations, each as it was read last."""
+    noted = [metadata.get(OURS, {}).get("pages", ()) for message in messages for metadata in _metadata(message)]
+    return {one.ref: one for every in noted for one in map(of_json, every)}
+
+
+def _metadata(message: ModelMessage) -> Iterator[Mapping[str, Any]]:
+    if isinstance(message, ModelRequest):
+        parts = [part.metadata for part in message.parts if isinstance(part, ToolReturnPart)]
+        yield from (one for one in (message.metadata, *parts) if isinstance(one, Mapping))
 
 
 def unheard(messages: Sequence[ModelMessage]) -> list[str]:

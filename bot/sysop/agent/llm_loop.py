@@ -18,21 +18,25 @@ from pydantic_ai.messages import ModelMessage, ModelRequest, ModelResponse, Tool
 from pydantic_ai.models import Model
 from pydantic_ai.usage import UsageLimits
 
-from sysop.agent import history, prompts
+from sysop.agent import cited, history, prompts
+from sysop.agent.books import Books, Looked
+from sysop.agent.cited import Thought
 from sysop.agent.finding import Finding, from_text, partial
 from sysop.agent.guard import Circle, Made, circle
 from sysop.agent.llm_model import GuardedModel, why
+from sysop.agent.page_tools import PageToolset
 from sysop.agent.session import LlmFailed, LlmToolbox, Session, tool_names
 from sysop.agent.toolset import GateToolset
 from sysop.agent.usage import Enough, Meter
 from sysop.errors import ApprovalRequired, Paused, together
 from sysop.extension import Remembered
-from sysop.model import Conclusion, Run
+from sysop.model import Run
 from sysop.sections import LlmSettings
 
 pydantic_ai.BANNER_ENABLED = False
 
 _SAID = 600
+_MAY = 20
 _OUTPUT_TRIES = 3
 
 
@@ -42,37 +46,45 @@ async def think(
     run: Run,
     incident: Mapping[str, Any] | None,
     toolbox: LlmToolbox,
-    runbook: str | None,
+    given: Looked | None,
     recalled: Sequence[Remembered] = (),
-) -> Conclusion:
-    """Work until there is a conclusion. Raises Parked, RunStopped, or LlmFailed where the model is of no use."""
+    books: Books | None = None,
+) -> Thought:
+    """Work until there is a conclusion. Raises Parked, RunStopped, or LlmFailed where the model is of no use.
+
+    `given` is the page that fits, for a run that has not begun; `books` are the pages the model may look into.
+    """
     stored, answers, usage = await toolbox.history()
     actions, known = tool_names(toolbox.tools.values()), toolbox.releases()
     releases = {tool: known[action] for tool, action in actions.items()}
     citable = frozenset(one.citation for one in recalled)
     session = Session(run, toolbox, Meter.resume(limits, usage), actions, releases, answers, citable=citable)
     before = () if stored else await toolbox.earlier()
-    return await _Attempt(session, stored).work(model, prompts.task(run, incident, runbook, before, recalled))
+    task = prompts.task(run, incident, given.text if given else None, before, recalled)
+    return await _Attempt(session, stored, books, None if stored else given).work(model, task)
 
 
 class _Attempt:
     """The node loop. `_stored` is what the run's row holds now."""
 
-    def __init__(self, session: Session, stored: bytes | None) -> None:
+    def __init__(self, session: Session, stored: bytes | None, books: Books | None, given: Looked | None) -> None:
         self._session = session
         self._stored = stored
+        self._books = books
+        self._given = given
         self._messages = history.load(stored)
 
-    async def work(self, model: Model, task: str) -> Conclusion:
+    async def work(self, model: Model, task: str) -> Thought:
         session = self._session
         session.numbers = history.numbers(self._messages)
+        session.pages = history.pages(self._messages)
         changes = await self._tell_changes()
         try:
-            conclusion = await self._converse(GuardedModel(model, session), task)
+            thought = await self._converse(GuardedModel(model, session), task)
         except Enough as enough:
             await self._save(spent=True)
             await session.toolbox.put_back(history.unheard(self._messages))
-            conclusion = partial(str(enough), await session.outcomes(), self._undone())
+            thought = Thought(partial(str(enough), await session.outcomes(), self._undone()))
         except LlmFailed as failed:
             await self._save(spent=True)
             raise LlmFailed(str(failed), history.unheard(self._messages)) from failed
@@ -81,7 +93,8 @@ class _Attempt:
             if begun:  # an effect under way is seen to its end before anybody else takes over
                 raise together(begun) from failed
             raise LlmFailed(why(failed), history.unheard(self._messages)) from failed
-        return replace(conclusion, not_checked=[*conclusion.not_checked, *changes])
+        found = thought.conclusion
+        return replace(thought, conclusion=replace(found, not_checked=[*found.not_checked, *changes]))
 
     async def _tell_changes(self) -> list[str]:
         """Tell people which actions changed in the middle of the conversation, and return it for the conclusion."""
@@ -91,11 +104,11 @@ class _Attempt:
             await self._session.toolbox.say(f"changed.{mark}", change)
         return changes
 
-    async def _converse(self, model: Model, task: str) -> Conclusion:
+    async def _converse(self, model: Model, task: str) -> Thought:
         session, run = self._session, self._session.run
         self._messages, ended = history.settled(self._messages)
         if ended is not None:
-            return from_text(run, ended)
+            return self._said(ended)
         async with _agent(session).iter(
             None if self._messages else task,
             message_history=self._messages or None,
@@ -103,7 +116,7 @@ class _Attempt:
             conversation_id=run.id,
             run_id=f"{run.id}.{run.fence}",
             model=model,
-            toolsets=[GateToolset(session)],
+            toolsets=[GateToolset(session), *([PageToolset(session, self._books)] if self._books else [])],
             usage_limits=UsageLimits(request_limit=None),
         ) as conversation:
             async for node in conversation:
@@ -111,6 +124,7 @@ class _Attempt:
                 if isinstance(node, ModelRequestNode):
                     if not self._messages or self._messages[-1] is not node.request:
                         self._messages.append(node.request)  # the newest results are nowhere else yet
+                    self._note_given(node.request)
                     await self._save(taken=await self._listen(node.request))
                 elif isinstance(node, CallToolsNode):
                     await self._answered(node.model_response)
@@ -120,9 +134,23 @@ class _Attempt:
                 self._messages = list(conversation.all_messages())
                 await self._save()
                 raise together(session.waits)
-        if isinstance(output, Finding):
-            return output.conclusion(run, await _evidence(session), session.citable)
-        return from_text(run, output)
+        if not isinstance(output, Finding):
+            return self._said(output)
+        known = await _evidence(session)
+        conclusion = output.conclusion(run, known, {*session.citable, *session.pages})
+        cites = cited.used(output.texts, output.evidence, session.pages)
+        return Thought(cited.settle(conclusion, session.pages), cites, output.unanswered)
+
+    def _said(self, text: str) -> Thought:
+        """Return how a run ends whose model answered in plain text."""
+        pages = self._session.pages
+        return Thought(cited.settle(from_text(self._session.run, text), pages), cited.used([text], (), pages))
+
+    def _note_given(self, request: ModelRequest) -> None:
+        """Note with the first request, which holds it, what may be cited of the page that fits."""
+        if self._given is not None and len(self._messages) == 1:
+            history.note(request, "pages", [one.as_json() for one in self._given.citations])
+            self._session.pages = history.pages(self._messages)
 
     async def _listen(self, request: ModelRequest) -> list[str]:
         """Append what people have said since to a request, and return the names of those messages.
@@ -143,7 +171,7 @@ class _Attempt:
         session.meter.before_calls(len(history.all_calls(self._messages)))
         self._look_for_circles()
         if text := (response.text or "").strip():
-            await session.toolbox.say(f"a{history.answer_of(response)}", text[:_SAID])
+            await session.toolbox.say(f"a{history.answer_of(response)}", cited.struck(text[:_SAID], session.pages))
 
     def _look_for_circles(self) -> None:
         session = self._session
@@ -196,17 +224,34 @@ def _agent(session: Session) -> Agent[None, Any]:
 
     @agent.output_validator
     async def check(ctx: RunContext[None], output: Any) -> Any:
-        """Send a conclusion back that is mixed with calls, or, once, one that cites evidence nobody has."""
+        """Send a conclusion back that is mixed with calls, or, once, one that cites what nobody has."""
+        if isinstance(output, str):
+            if ctx.retry == 0 and (pages := cited.strangers([output], session.pages)):
+                raise ModelRetry(_not_looked_up(pages, session))
+            return output
         if not isinstance(output, Finding):
             return output
         if len(_newest_calls(ctx.messages)) > 1:
             raise ModelRetry("Call conclude alone, once every other call is answered.")
-        unknown = output.unknown(await _evidence(session) | session.citable)
-        if unknown and _conclusions(ctx.messages) <= 1:
-            raise ModelRetry(f"No result has the evidence id {', '.join(unknown)}. Cite the ids as they were given.")
+        if _conclusions(ctx.messages) <= 1 and (wrong := await _unfounded(output, session)):
+            raise ModelRetry(wrong)
         return output
 
     return agent
+
+
+async def _unfounded(found: Finding, session: Session) -> str:
+    """Return what to say of a conclusion that cites what no result and no page has, "" where all is well."""
+    unknown = found.unknown({*await _evidence(session), *session.citable, *session.pages})
+    pages = cited.strangers([*found.texts, *unknown], session.pages)
+    ids = [one for one in unknown if one not in pages]
+    text = f"No result has the evidence id {', '.join(ids)}. Cite the ids as they were given." if ids else ""
+    return " ".join(filter(None, (text, _not_looked_up(pages, session) if pages else "")))
+
+
+def _not_looked_up(pages: Sequence[str], session: Session) -> str:
+    may = ", ".join(list(session.pages)[:_MAY]) or "none"
+    return f"This run was not given and has not looked up {', '.join(pages)}. Pages that may be cited: {may}."
 
 
 def _conclusions(messages: list[ModelMessage]) -> int:

@@ -10,10 +10,13 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Final, cast
 
 from sysop.agent import prompts
-from sysop.agent.prompts import FindRunbook
+from sysop.agent.books import Books
+from sysop.agent.cited import Thought, as_plan, with_pages
+from sysop.agent.question import Unanswered, in_words, nobody
 from sysop.agent.session import LlmFailed, LlmToolbox
 from sysop.errors import SettingsError
 from sysop.extension import Earlier, Planner, Remembered, Standing, Tool, Toolbox
+from sysop.knowledge.citation import day_of
 from sysop.model import Conclusion, Outcome, Run
 from sysop.redact import redact
 from sysop.sections import LlmSettings
@@ -29,7 +32,12 @@ class LlmPlanner:
     """
 
     def __init__(
-        self, settings: LlmSettings, key: Callable[[], str | None], fallback: Planner, find_runbook: FindRunbook
+        self,
+        settings: LlmSettings,
+        key: Callable[[], str | None],
+        fallback: Planner,
+        books: Books,
+        unanswered: Unanswered = nobody,
     ) -> None:
         if importlib.util.find_spec("pydantic_ai") is None:
             raise SettingsError(MISSING)
@@ -38,7 +46,8 @@ class LlmPlanner:
         self._settings = settings
         self._key = key
         self._fallback = fallback
-        self._find_runbook = find_runbook
+        self._books = books
+        self._unanswered = unanswered
         self._connecting = asyncio.Lock()
         self._connected: tuple[Any, Any, Any] | None = None
 
@@ -67,10 +76,21 @@ class LlmPlanner:
             plan.setdefault("recalled", await _told(toolbox))
             await toolbox.remember(plan)
         known = [Remembered(**one) for one in plan.get("recalled", [])]
-        conclusion: Conclusion = await think(
-            model, self._settings, run, incident, toolbox, self._find_runbook(run, incident), known
-        )
-        return conclusion
+        today = day_of(await toolbox.now())
+        given = await asyncio.to_thread(self._books.fitting, run, incident, today)
+        thought: Thought = await think(model, self._settings, run, incident, toolbox, given, known, self._books)
+        await self._keep(run, plan, thought, toolbox)
+        return with_pages(thought.conclusion, thought.cites)
+
+    async def _keep(self, run: Run, plan: dict[str, Any], thought: Thought, toolbox: LlmToolbox) -> None:
+        """Store what the answer cites, for the surfaces, and a question without an answer, for who owns the pages."""
+        if thought.unanswered and in_words(run) and not plan.get("unanswered"):
+            nearest = await asyncio.to_thread(self._books.nearest, run.text)
+            plan["unanswered"] = await self._unanswered(run.text, run.place, nearest)
+            await toolbox.remember(plan)
+        if thought.cites:
+            plan["cites"] = as_plan(thought.cites)
+            await toolbox.remember(plan)
 
     async def _model(self) -> tuple[Any, Any]:
         """Return the model and what thinks with it. The first time takes seconds, so a thread does it."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping, Sequence
-from typing import Final
+from typing import Final, Protocol
 
 from sysop import expression
 from sysop.extension import OpenApproval, OpenIncident, Standing, Tool
@@ -22,6 +22,18 @@ _OPENS: Final = re.compile(
     r"(?:what|which|who|whom|whose|when|where|why|how|is|are|was|were|does|did|has|have|had|can|could|may|might|should"
     r"|would|will|show|list|tell|explain|describe)\b"
 )
+
+
+class Unanswered(Protocol):
+    """Puts a question that no page answers on the list of whoever owns the pages: `Notebook.unanswered`."""
+
+    async def __call__(self, text: str, place: str, nearest: str = "", /) -> str | None:
+        """Return the question's id, None for one without a word."""
+        ...
+
+
+async def nobody(text: str, place: str, nearest: str = "", /) -> None:
+    """Keep no list."""
 
 
 def asks(text: str) -> bool:

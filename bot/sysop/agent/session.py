@@ -12,6 +12,7 @@ from typing import Any, Protocol, TypeVar
 
 from sysop.agent.usage import Meter
 from sysop.extension import Tool, Toolbox
+from sysop.knowledge.citation import Citation
 from sysop.model import Outcome, Run
 from sysop.store.conversations import Turn
 
@@ -102,7 +103,8 @@ class Session:
     """One attempt. `numbers` and `hints` are keyed by the id a call has in the conversation.
 
     `actions` and `releases` are keyed by the name a tool has for the model. `citable` is what may be cited beside the
-    evidence of this run, and proves nothing about it.
+    evidence of this run, and proves nothing about it. `pages` are the sections this run was given or has looked up, by
+    their citations, each as it was when it was read last.
     """
 
     run: Run
@@ -114,6 +116,7 @@ class Session:
     citable: frozenset[str] = frozenset()
     numbers: dict[str, Numbered] = field(default_factory=dict)
     hints: dict[str, str] = field(default_factory=dict)
+    pages: dict[str, Citation] = field(default_factory=dict)
     waits: list[Any] = field(default_factory=list)
 
     async def wanted(self, work: Coroutine[Any, Any, T]) -> T:

@@ -19,7 +19,7 @@ from sysop.redact import redact_value
 ANY_ARGUMENTS: Final = SchemaValidator(core_schema.dict_schema())  # the gate validates, once
 TRIES: Final = 3
 PARALLEL_READS: Final = 8
-_WITHHELD: Final = (
+WITHHELD: Final = (
     "the arguments hold what looks like a credential, or characters that cannot be stored; leave it out, "
     "actions are given the credentials they need"
 )
@@ -85,7 +85,7 @@ class GateToolset(AbstractToolset[None]):
     async def _check(self, call: Numbered, name: str) -> None:
         """Let nothing be called but what the model meant, as it knew it."""
         if call.withheld:
-            raise ModelRetry(f"{name}: {_WITHHELD}")
+            raise ModelRetry(f"{name}: {WITHHELD}")
         if changed := await self._session.outdated(call):
             await self._session.toolbox.drop(call.id, changed)
             raise ToolFailed(f"Not done: {changed}. Read its description and decide again.")

@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 MAX_ALERTS: Final = 100
+_TEXTS: Final = ("summary", "description", "message")
+_SAID: Final = 5
+_WORDS: Final = 2000
 
 
 def incident_view(incident: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -34,3 +37,16 @@ def alert_view(alert: Mapping[str, Any]) -> dict[str, Any]:
         "annotations": {str(k): str(v) for k, v in (alert.get("annotations") or {}).items()},
         "firing": bool(alert.get("firing", alert.get("ends_at") is None)),
     }
+
+
+def words_of(seen: Mapping[str, Any]) -> str:
+    """Return what the alerts of a view say is wrong, to look for a page by."""
+    said = [
+        text for alert in seen["alerts"][:_SAID] for text in (alert["name"], *map(alert["annotations"].get, _TEXTS))
+    ]
+    return " ".join(dict.fromkeys(text for text in (seen["title"], *said) if text))[:_WORDS]
+
+
+def page_urls(seen: Mapping[str, Any]) -> list[str]:
+    """Return where the alerts of a view say that their runbook is, in their order."""
+    return [url for alert in seen["alerts"] if (url := alert["annotations"].get("runbook_url", "").strip())]

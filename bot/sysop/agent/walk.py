@@ -41,7 +41,8 @@ class Lead:
 class Walk:
     """One pass over a runbook from its first step. `steps` is what expressions see of the finished ones.
 
-    `prefix` stands before the ids of its calls, so that two pages may use the same ids.
+    `prefix` stands before the ids of its calls, so that two pages may use the same ids. `review` says in words whether
+    anybody has reviewed the page.
     """
 
     run: Run
@@ -50,6 +51,7 @@ class Walk:
     runbook: Runbook
     shapes: Mapping[str, Shape]
     prefix: str = ""
+    review: str = ""
     steps: dict[str, dict[str, Any]] = field(default_factory=dict)
     clock: int = 0
     found: list[Claim] = field(default_factory=list)
@@ -57,14 +59,13 @@ class Walk:
     proposed: list[str] = field(default_factory=list)
     came_from: list[str] = field(default_factory=list)
 
-    def onward(self, runbook: Runbook, why: str, prefix: str) -> Walk:
+    def onward(self, runbook: Runbook, why: str, prefix: str, review: str = "") -> Walk:
         """Return the walk over a further page, with what was found up to here."""
         self.came_from.append(f"came from {self.runbook.path}: {why}")
         shared: dict[str, Any] = {"found": self.found, "not_checked": self.not_checked, "proposed": self.proposed}
         shared["came_from"] = self.came_from
-        return Walk(
-            self.run, self.incident, self.memory, runbook, self.shapes, prefix=prefix, clock=self.clock, **shared
-        )
+        shared |= {"prefix": prefix, "review": review, "clock": self.clock}
+        return Walk(self.run, self.incident, self.memory, runbook, self.shapes, **shared)
 
     async def follow(self, lead: Callable[[str], Runbook | None]) -> Conclusion | Lead:
         """Take the steps and return how it ends, or the page that the ending leads to, as far as `lead` knows it."""
@@ -233,7 +234,7 @@ class Walk:
         resolved = ending.resolved if isinstance(ending.resolved, bool) else self._holds(None, ending.resolved)
         escalate = self._text(ending.escalate) or "The runbook ended without resolving this; a person must go on."
         confidence = self._text(ending.confidence)
-        basis = f"followed {self.runbook.path} at {self.runbook.digest[:12]}, every value is in the ledger"
+        basis = f"{self._followed()}, every value is in the ledger"
         return Conclusion(
             summary=self._text(ending.summary),
             resolved=resolved,
@@ -245,6 +246,10 @@ class Walk:
             not_checked=self.not_checked,
             escalate=None if resolved else escalate,
         )
+
+    def _followed(self) -> str:
+        """Return which page was followed, at which revision, and whether anybody has reviewed it."""
+        return f"followed {self.runbook.path} at {self.runbook.digest[:12]}{self.review and f' ({self.review})'}"
 
     def _claim(self, text: Text, steps: Sequence[str]) -> Claim | None:
         """Return a claim, None where none of its evidence exists: what was not looked at is not claimed."""
@@ -261,9 +266,7 @@ class Walk:
             summary=text,
             resolved=False,
             confidence="low",
-            basis="; ".join(
-                (*self.came_from, f"followed {self.runbook.path} at {self.runbook.digest[:12]} up to the stop")
-            ),
+            basis="; ".join((*self.came_from, f"{self._followed()} up to the stop")),
             claims=self.found,
             proposed=self.proposed,
             not_checked=[*self.not_checked, *missed],

@@ -37,11 +37,11 @@ class Opened:
 
 
 @contextmanager
-def library() -> Iterator[Opened]:
-    """Open all pages, and close them."""
+def library(*, durable: bool = False) -> Iterator[Opened]:
+    """Open all pages, and close them. What is `durable` is kept in files or not at all."""
     settings = load_settings()
     host = composition.load_plugins(settings)
-    knowledge = shelf.build(settings, host, settings.services(), Secrets(settings.secrets).resolve)
+    knowledge = shelf.build(settings, host, settings.services(), Secrets(settings.secrets).resolve, durable=durable)
     try:
         yield Opened(settings, host, knowledge)
     finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,13 @@ from rich.text import Text
 from sysop.app import App
 from sysop.cli import Group, follow, show
 from sysop.cli.ask import no_wait
-from sysop.cli.common import EXIT_NOT_RESOLVED, command, emit, json_option, me, opened, out, pairs
+from sysop.cli.common import EXIT_NOT_RESOLVED, command, emit, err, json_option, me, opened, out, pairs
 from sysop.cli.library import Opened, books, library, tell
 from sysop.cli.runbooks_eval import evaluate_runbooks
 from sysop.cli.runbooks_index import index, status
 from sysop.cli.runbooks_new import new
 from sysop.cli.runbooks_questions import answered, dismiss, questions
+from sysop.cli.sections_view import sections, sections_json
 from sysop.errors import RunbookError
 from sysop.knowledge.index import Index
 from sysop.knowledge.lint import Finding, lint, lint_text, together
@@ -168,20 +170,16 @@ def _to_lint(opened: Opened) -> Index:
 @json_option
 @command
 async def search(words: tuple[str, ...], limit: int, as_json: bool) -> int:
-    """Find sections by words. Exit code 1 if no page has any of them."""
+    """Find sections by words, with their citations. Exit code 1 if no page has any of them."""
+    asked, today = " ".join(words), datetime.now(UTC).date()
     with library() as opened:
-        hits = opened.index.search(" ".join(words), limit)
+        hits, days = opened.index.search(asked, limit), opened.settings.knowledge.max_age_days
     if as_json:
-        found = [{"citation": h.citation, "title": h.page.title, "confidence": round(h.confidence, 3)} for h in hits]
-        emit(found)
-    elif not hits:
-        out().print("no runbook has any of these words")
+        emit(sections_json(hits, asked, today, days))
     else:
-        lines = ((h.citation, h.page.title, f"{h.confidence:.2f}", show.one_line(h.section.text, 80)) for h in hits)
-        columns = ("section", "runbook", "confidence", "begins")
-        out().print(
-            show.table(*columns, rows=lines, whole=("section", "confidence"), drop=("runbook", "confidence", "begins"))
-        )
+        sections(hits, asked, out(), today, days)
+    if hits and hits[0].note:
+        err.print(show.visible(hits[0].note), style="yellow", markup=False)
     return 0 if hits else EXIT_NOT_RESOLVED
 
 

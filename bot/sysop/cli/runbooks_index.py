@@ -36,7 +36,7 @@ async def index(no_pull: bool, rewritten: bool, as_json: bool) -> int:
     """Pull repositories and read what has changed in all sources. Exit code 1 if one could not be read."""
     if no_pull and rewritten:
         raise click.UsageError("--rewritten is about pulling; leave out --no-pull")
-    with library() as opened:
+    with library(durable=True) as opened:
         try:
             private_folder(opened.settings.state)
         except OSError as bad:

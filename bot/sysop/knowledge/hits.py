@@ -28,13 +28,15 @@ _OPENING: Final = Section("", "", "", 1)
 class Hit:
     """A section that may answer. `confidence` is between 0 and 1: that this page is the one.
 
-    `known` is the share of what was asked that the page has words for, 1 where the question names it.
+    `known` is the share of what was asked that the page has words for, 1 where the question names it. `note` says why
+    pages were found by words alone although meaning should count as well, else it is empty.
     """
 
     page: Document
     section: Section
     confidence: float
     known: float
+    note: str = ""
 
     @property
     def leads(self) -> bool:
@@ -135,7 +137,7 @@ def hits(found: Found, page: Page) -> list[Hit]:
         if (document := page(hit.id)) is None:
             continue
         section = document.sections[hit.section] if hit.section < len(document.sections) else _OPENING
-        told.append(Hit(document, section, hit.confidence, 1.0 if hit.named else hit.known))
+        told.append(Hit(document, section, hit.confidence, 1.0 if hit.named else hit.known, found.note))
     return told
 
 

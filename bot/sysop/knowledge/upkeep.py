@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ from sysop.knowledge.retrieval.search import Search
 from sysop.knowledge.retrieval.view import Filters
 from sysop.knowledge.runbook import Runbook, parse
 from sysop.page_source import BrokenPage
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +88,11 @@ class Stopped(LibraryError):
 class Upkeep:
     """Reads sources again and gives `index` what they hold now. Any thread may call any method.
 
-    Nothing is opened before something is asked. `repositories` are the sources that are pulled.
+    `open` is called when something is first asked, with whether files may be used, and once more without where they
+    cannot be written. `repositories` are the sources that are pulled.
     """
 
-    def __init__(self, open: Callable[[], Shelf], check: Check, repositories: Sequence[Repository] = ()) -> None:
+    def __init__(self, open: Callable[[bool], Shelf], check: Check, repositories: Sequence[Repository] = ()) -> None:
         self.index = Index(read=self._first)
         self.repositories = tuple(repositories)
         self._open = open
@@ -104,7 +108,7 @@ class Upkeep:
         """Return library and search, opened when they are first wanted."""
         with self._opening:
             if self._shelf is None:
-                self._shelf = self._open()
+                self._shelf = self._open(True)
             return self._shelf
 
     def refresh(self, progress: Progress | None = None, *, patience: float = PATIENCE_S) -> Changes:
@@ -137,10 +141,22 @@ class Upkeep:
         """Return what there is, after a look at the sources; where another thread is at that already, without it."""
         if self._reading.acquire(blocking=False):
             try:
-                self._changes(None, PATIENCE_S)
+                self._changes_or_memory()
             finally:
                 self._reading.release()
         return self._contents()
+
+    def _changes_or_memory(self) -> None:
+        try:
+            self._changes(None, PATIENCE_S)
+        except Stopped:
+            raise
+        except LibraryError as bad:
+            log.warning("pages are kept in memory only: %s", bad)
+            self.close()
+            with self._opening:
+                self._shelf = self._open(False)
+            self._changes(None, PATIENCE_S)
 
     def _changes(self, progress: Progress | None, patience: float) -> Changes:
         shelf = self.shelf

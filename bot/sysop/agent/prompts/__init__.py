@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,11 +15,7 @@ from sysop.extension import Earlier, Remembered
 from sysop.model import Origin, Run
 from sysop.redact import redact, redact_value
 
-FindRunbook = Callable[[Run, Mapping[str, Any] | None], str | None]
-"""Returns the text of the runbook that fits, None where none does."""
-
 _FOLDER = Path(__file__).parent
-_MAX_RUNBOOK = 24 * 1024
 _MAX_REQUEST = 24 * 1024
 _MAX_EARLIER = 16 * 1024
 _MAX_RECALLED = 4 * 1024
@@ -48,14 +44,17 @@ def task(
     before: Sequence[Earlier] = (),
     recalled: Sequence[Remembered] = (),
 ) -> str:
-    """Return the first message of a run. Whatever people or machines wrote stands in fences, without secrets."""
+    """Return the first message of a run. Whatever people or machines wrote stands in fences, without secrets.
+
+    `runbook` is the page that fits, in its fence already.
+    """
     parts = {
         "request": _request(run),
         "looks": f"{_texts()['looks'].strip()}\n\n" if run.read_only else "",
         "earlier": f"Earlier in this conversation, oldest first:\n{earlier(before)}\n\n" if before else "",
         "incident": f"The incident:\n{fence(_json(incident), 'incident')}\n\n" if incident else "",
         "recalled": f"{_texts()['recalled'].strip()}\n{_recalled(recalled)}\n\n" if recalled else "",
-        "runbook": f"The runbook that fits:\n{_runbook(runbook)}\n\n" if runbook else "",
+        "runbook": f"The page that fits:\n{runbook}\n\n" if runbook else "",
     }
     return re.sub(r"{{(\w+)}}", lambda place: parts[place[1]], _texts()["task"])
 
@@ -102,10 +101,6 @@ def _request(run: Run) -> str:
 def _recalled(past: Sequence[Remembered]) -> str:
     told = "\n".join(f"{one.citation}: {one.text}" for one in past)
     return fence(bounded(redact(told), _MAX_RECALLED), "memory")
-
-
-def _runbook(text: str) -> str:
-    return fence(bounded(redact(text), _MAX_RUNBOOK), "reviewed pages", "runbook")
 
 
 def _json(incident: Mapping[str, Any]) -> str:

@@ -6,12 +6,14 @@ Tantivy finds the candidates and keeps, beside each page, the stems its figures 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
 import tantivy
 
+from sysop.errors import LibraryError
 from sysop.knowledge.document import Document
 from sysop.knowledge.retrieval.kept import FILTERS, Kept
 from sysop.knowledge.retrieval.view import Filters as Filters
@@ -71,44 +73,47 @@ class Lexical:
                 self._refresh()
 
     def update(self, added: Iterable[Document], removed: Iterable[str]) -> None:
-        """Write pages, each in place of the one of its id, and remove others; durable when it returns."""
+        """Write pages, each in place of the one of its id, and remove others; durable when it returns.
+
+        Raises LibraryError where it cannot be written.
+        """
         with self._turn:
-            writer = self._index.writer(heap_size=_HEAP, num_threads=1)
-            try:
+            with self._writing() as writer:
                 for id in removed:
                     writer.delete_documents_by_term("id", id)
                 for document in added:
                     writer.delete_documents_by_term("id", document.id)
                     for row in Kept.of(document).rows(document.id):
                         writer.add_document(row)
-                writer.commit()
-            finally:
-                writer.wait_merging_threads()  # what was not committed is dropped with the writer
-            self._refresh()
             if (self._view.written - len(self._view)) * _WASTE > self._view.written:
                 self._rewrite()
 
     def _rewrite(self) -> None:
         """Write every page once more: Tantivy counts pages that are gone among the others until it merges them."""
-        writer = self._index.writer(heap_size=_HEAP, num_threads=1)
-        try:
+        with self._writing() as writer:
             writer.delete_all_documents()
             for id, kept in self._view.everything():
                 for row in kept.rows(id):
                     writer.add_document(row)
-            writer.commit()
-        finally:
-            writer.wait_merging_threads()
-        self._refresh()
 
     def clear(self) -> None:
-        """Remove everything."""
-        with self._turn:
-            writer = self._index.writer(heap_size=_HEAP, num_threads=1)
+        """Remove everything. Raises LibraryError where it cannot be written."""
+        with self._turn, self._writing() as writer:
             writer.delete_all_documents()
-            writer.commit()
-            writer.wait_merging_threads()
-            self._refresh()
+
+    @contextmanager
+    def _writing(self) -> Iterator[Any]:
+        """Commit what the block writes, or nothing of it."""
+        try:
+            writer = self._index.writer(heap_size=_HEAP, num_threads=1)
+            try:
+                yield writer
+                writer.commit()
+            finally:
+                writer.wait_merging_threads()  # what was not committed is dropped with the writer
+        except ValueError as bad:  # whatever the file system says comes as one
+            raise LibraryError(f"the index of words cannot be written ({bad}); free disk space") from bad
+        self._refresh()
 
 
 def _schema() -> Any:

@@ -6,10 +6,12 @@ import logging
 import math
 import sqlite3
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from sysop.errors import LibraryError
 from sysop.knowledge.document import Document
 from sysop.knowledge.retrieval import FITS
 from sysop.knowledge.retrieval.asked import Route, concepts, shortened
@@ -117,30 +119,36 @@ class Search:
         return len(self._lexical)
 
     def update(self, added: Iterable[Document], removed: Iterable[str], progress: Progress | None = None) -> None:
-        """Take up pages, each in place of the one of its id, and forget others; durable when it returns."""
+        """Take up pages, each in place of the one of its id, and forget others; durable when it returns.
+
+        Raises LibraryError where it cannot be written, as the other methods that write.
+        """
         pages, gone = list(added), list(removed)
-        for mark in self._outdated:
-            mark.remove()
-        if self._vectors is not None:
-            self._vectors.update(pages, gone, progress)
-        self._lexical.update(pages, gone)
+        with _written():
+            for mark in self._outdated:
+                mark.remove()
+            if self._vectors is not None:
+                self._vectors.update(pages, gone, progress)
+            self._lexical.update(pages, gone)
         self._look()
 
     def clear(self) -> None:
         """Forget everything. What is told again before `settle` costs no model anything."""
-        for mark in (*self._marks, *self._outdated):
-            mark.remove()
-        if self._vectors is not None:
-            self._vectors.clear()
-        self._lexical.clear()
+        with _written():
+            for mark in (*self._marks, *self._outdated):
+                mark.remove()
+            if self._vectors is not None:
+                self._vectors.clear()
+            self._lexical.clear()
         self._look()
 
     def settle(self) -> None:
         """Note that everything has been told again after `clear`, or after `open_search` found something missing."""
-        if self._vectors is not None:
-            self._vectors.settle()
-        for mark in self._marks:
-            mark.write()
+        with _written():
+            if self._vectors is not None:
+                self._vectors.settle()
+            for mark in self._marks:
+                mark.write()
 
     def reload(self) -> None:
         """See what another process has written since; where it wrote nothing, this costs next to nothing."""
@@ -153,7 +161,8 @@ class Search:
         """Read pages whose vectors could not be had when they came; return how many still wait for them."""
         if self._vectors is None or not self._vectors.waiting:
             return 0
-        self._vectors.catch_up(progress)
+        with _written():
+            self._vectors.catch_up(progress)
         self._look()
         return self._vectors.waiting
 
@@ -241,6 +250,15 @@ class Search:
         except MeaningAway as away:
             return None, f"found by words alone: {away}"
         return now.meaning.near(asked, also), ""
+
+
+@contextmanager
+def _written() -> Iterator[None]:
+    """Say in our words what files and SQLite raise."""
+    try:
+        yield
+    except (OSError, sqlite3.Error) as bad:
+        raise LibraryError(f"the index cannot be written ({bad}); free disk space") from bad
 
 
 _UNLIKE: Final = Likeness(0.0, 0.0, 0.0, None)

@@ -18,6 +18,7 @@ from sysop.incidents.lifecycle import Lifecycle
 from sysop.incidents.regroup import Regroup
 from sysop.incidents.silences import Silences
 from sysop.inventory import Inventory
+from sysop.knowledge.citation import MAX_AGE_DAYS
 from sysop.knowledge.index import Index
 from sysop.model import Actor
 from sysop.sections import SlackSettings
@@ -53,7 +54,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Desk:
-    """The parts of Sysop that listeners need. One a process."""
+    """The parts of Sysop that listeners need. One a process. A review older than `max_age_days` is stale."""
 
     store: Store
     service: Service
@@ -70,6 +71,7 @@ class Desk:
     answers: Answers
     links: Links
     keep: Keep
+    max_age_days: int = MAX_AGE_DAYS
 
     async def names(self, team: str) -> Names:
         """Return how people are shown in a workspace."""

@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from sysop.actions import Action
 from sysop.errors import RunbookError
 from sysop.inventory import Inventory
+from sysop.knowledge.citation import MAX_AGE_DAYS, page_link
 from sysop.knowledge.index import Index
 from sysop.store import members
 from sysop.surfaces.slack.blocks.home import PluginState
@@ -31,7 +32,8 @@ class Look:
     """How to show things. `holding` returns the actors with one of some roles: `People.holding`.
 
     `runbooks_at` is the address below which people read runbooks, such as `https://git.example.com/ops/blob/main/`.
-    `site` returns the address of a workspace, "" where it is not known.
+    `site` returns the address of a workspace, "" where it is not known. A page reviewed more than `max_age_days` ago is
+    stale.
     """
 
     links: Links = field(default_factory=Links)
@@ -42,15 +44,17 @@ class Look:
     plugins: Sequence[PluginState] = ()
     holding: Callable[[Iterable[str]], Sequence[str]] = _nobody
     site: Callable[[str], str] = _nowhere
+    max_age_days: int = MAX_AGE_DAYS
 
     def cited(self, citation: str) -> Cited:
         """Return a runbook or one of its sections by its citation, whether or not it is still there."""
-        path = citation.partition("#")[0]
+        path, _, section = citation.partition("#")
+        url = f"{self.runbooks_at}{citation}" if self.runbooks_at else ""
         try:
             title = self.index.get(path).title
+            url = page_link(self.index.pages.get(path).url, section) or url
         except RunbookError:
             title = ""
-        url = f"{self.runbooks_at}{citation}" if self.runbooks_at else None
         return Cited(citation, title, url if url and self.links.allows(url) else None)
 
     def address(self, team: str, channel: str, ts: str) -> str:

@@ -212,6 +212,7 @@ class SlackSurface:
             answers=answers,
             links=parts.look.links,
             keep=intake.keep,
+            max_age_days=parts.look.max_age_days,
         )
         bolt = bolt_app.build(clients, intake, self._secret())
         listeners.register(bolt, desk)

@@ -183,7 +183,8 @@ def _runbook(incident: Incident, made: Sequence[Run], look: Look) -> Cited | Non
     if followed:
         return look.cited(followed[-1])
     environments = sorted({look.inventory.environment_of(name) for name in incident.services})
-    match = look.index.find([alert.name for alert in incident.alerts], incident.services, environments)
+    urls = [url for alert in incident.alerts if (url := str(alert.annotations.get("runbook_url") or "").strip())]
+    match = look.index.find([alert.name for alert in incident.alerts], incident.services, environments, urls)
     return look.cited(match.runbook.path) if match else None
 
 

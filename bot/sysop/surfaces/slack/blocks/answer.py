@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from sysop.knowledge.citation import Citation, of_json
 from sysop.model import Run, RunState
 from sysop.surfaces.slack.blocks import parts
 from sysop.surfaces.slack.blocks.incident import Cited
+from sysop.surfaces.slack.blocks.quotes import passages
 from sysop.surfaces.slack.blocks.shown import Block, Shown, shown
 from sysop.surfaces.slack.links import Links
 from sysop.surfaces.slack.rich import Element, bullets, rich, said, section, styled
-from sysop.surfaces.slack.text import anchor, mrkdwn, one_line, readable
+from sysop.surfaces.slack.text import anchor, cut, mrkdwn, one_line, readable
 
 FEEDBACK: Final = "feedback"
 HELPFUL: Final = "feedback.helpful"
@@ -28,13 +30,13 @@ def answer(run: Run, sources: Sequence[Cited], links: Links) -> Shown:
     summary = str(found.get("summary") or "")
     return shown(
         f"{mark} {word}: {mrkdwn(one_line(summary, 400), links)}",
-        rich(section(styled(f"{mark} {word}", "bold")), section(*said(summary, links, MAX_SUMMARY))),
+        rich(section(styled(f"{mark} {word}", "bold")), *passages(cut(readable(summary), MAX_SUMMARY), links)),
         _cause(run, found, links),
         _claims(found, links),
         _listed("Proposed", found.get("proposed"), links),
         _listed("Not checked", found.get("not_checked"), links),
         _next(found, summary, links),
-        parts.context([*_sources(sources, links), f"run `{run.id}`"]),
+        parts.context([*_sources(run, sources, links), f"run `{run.id}`"]),
         _feedback(run),
     )
 
@@ -135,15 +137,26 @@ def _next(found: Mapping[str, Any], summary: str, links: Links) -> Block | None:
     """Return what a person must do, and that the model was not there, where that is so."""
     escalate, degraded = str(found.get("escalate") or ""), str(found.get("degraded") or "")
     lines: list[Element] = []
-    if escalate and escalate.strip() != summary.strip():
+    if escalate and not summary.strip().startswith(escalate.strip()):
         lines.append(section(styled("A person must go on: ", "bold"), *said(one_line(escalate, 800), links)))
     if degraded:
         lines.append(section(styled("Degraded: ", "bold"), *said(one_line(degraded, 300), links)))
     return rich(*lines) if lines else None
 
 
-def _sources(sources: Sequence[Cited], links: Links) -> list[str]:
-    return [_source(it, links) for it in sources[:4]]
+def _sources(run: Run, sources: Sequence[Cited], links: Links) -> list[str]:
+    """Return the pages it rests on, at the revisions it rests on; those without a fresh review are marked."""
+    kept = (run.plan.get("fallback") or {}).get("cites") or run.plan.get("cites")
+    if not kept:
+        return [_source(it, links) for it in sources[:4]]
+    urls = {it.citation: it.url for it in sources}
+    return [_cite(one, urls.get(one.ref), links) for one in map(of_json, kept[:4])]
+
+
+def _cite(it: Citation, url: str | None, links: Links) -> str:
+    title = one_line(" · ".join(filter(None, (it.title, it.heading))), 120)
+    where = anchor(title, it.link or url, links) or mrkdwn(one_line(f"{title} {it.ref}", 200), links)
+    return f"{'📖' if it.sound else '⚠'} {where} ({mrkdwn(f'rev {it.revision}, {it.review}', links)})"
 
 
 def _source(it: Cited, links: Links) -> str:

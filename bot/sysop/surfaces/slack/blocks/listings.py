@@ -7,12 +7,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from sysop.knowledge.citation import Citation
+from sysop.knowledge.excerpt import Line as Excerpt
+from sysop.knowledge.retrieval import FITS
 from sysop.model import Approval, AuditEntry, IncidentState, Run, RunState
 from sysop.store.incidents import Brief
 from sysop.store.mode import Mode
 from sysop.surfaces.slack.blocks import parts
 from sysop.surfaces.slack.blocks.incident import Cited
 from sysop.surfaces.slack.blocks.names import Names
+from sysop.surfaces.slack.blocks.quotes import highlighted
 from sysop.surfaces.slack.blocks.shown import Shown, shown
 from sysop.surfaces.slack.links import Links
 from sysop.surfaces.slack.rich import Element, bullets, date, link, rich, said, section, styled
@@ -49,6 +53,21 @@ class Command:
 
     usage: str
     help: str
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A section that was found for a question: where people read it, and the lines of it to show."""
+
+    citation: Citation
+    lines: Sequence[Excerpt]
+    confidence: float
+    url: str = ""
+
+    @property
+    def fits(self) -> bool:
+        """Return whether it is taken to answer."""
+        return self.confidence >= FITS
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +198,7 @@ def _facts(entry: AuditEntry, links: Links) -> Line:
 
 
 def runbooks(found: Sequence[tuple[Cited, str]], links: Links) -> Shown:
-    """Return runbook sections that answer a question, best first, each with the beginning of its text."""
+    """Return runbooks, one a line, each with what there is to say of it."""
     lines = [
         [
             link(one_line(it.citation, 120), it.url, links),
@@ -188,7 +207,32 @@ def runbooks(found: Sequence[tuple[Cited, str]], links: Links) -> Shown:
         ]
         for it, text in found[:MOST]
     ]
-    return _list(times(len(found), "runbook section"), lines, len(found), "No runbook has these words.")
+    return _list(times(len(found), "runbook"), lines, len(found), "There is no runbook.")
+
+
+def found(sections: Sequence[Found], links: Links) -> Shown:
+    """Return the sections that answer a question, best first: what they say of it, their revision and review."""
+    if not sections:
+        return shown("No runbook has these words.", rich(section(styled("No runbook has these words."))))
+    fits = sections[0].fits
+    title = times(len(sections), "runbook section") if fits else "No runbook fits. The nearest, as a possibility:"
+    blocks = [rich(*_answering(one, links)) for one in sections[: MOST if fits else 1]]
+    return shown(title, rich(section(styled(title, "bold"))), *blocks)
+
+
+def standing(it: Citation) -> str:
+    """Return a page's revision and review in words, marked where nobody has reviewed it lately."""
+    return f"{'' if it.sound else '⚠ '}rev {it.revision}, {it.review}"
+
+
+def _answering(it: Found, links: Links) -> list[Element]:
+    about = it.citation
+    title = one_line(" · ".join(filter(None, (about.title, about.heading))) or about.page, 150)
+    linked = [link(title, it.url, links)] if it.url and links.allows(it.url) else [styled(title, "bold")]
+    head = [*linked, styled(" "), styled(one_line(about.ref, 200), "code")]
+    review = f"{standing(about)}, confidence {it.confidence:.2f}"
+    quote = [highlighted(it.lines, links)] if it.lines else []
+    return [section(*head), *quote, section(styled(review, "italic"))]
 
 
 def help(commands: Sequence[Command], unknown: str = "") -> Shown:
