@@ -31,6 +31,7 @@ def test_a_question_is_answered_from_a_page_with_its_citation(pages: Shell) -> N
     assert "pages/dumps.md#purge-the-dumps (rev " in summary
     assert ", reviewed 2026-01-03) says:\n> **Purge** **dumps** that are older than a week." in summary
     assert pages("runbooks", "questions", "--json").json == []
+    assert "> Purge dumps that are older" in pages("ask", "how", "do", "I", "purge", "dumps", "on", "the", "disk?").out
 
 
 def test_a_question_without_an_answer_is_kept(pages: Shell) -> None:

@@ -184,7 +184,7 @@ def deadline(approval: Approval, now: int) -> str:
 def conclusion_panel(run: Run) -> Panel:
     """Return how a run ended."""
     found: Mapping[str, Any] = run.conclusion or {}
-    lines = [escape(visible(str(found.get("summary", ""))))]
+    lines = [_emphasised(str(found.get("summary", "")))]
     if found.get("cause") not in (None, "undetermined"):
         lines.append(f"[bold]cause[/] {escape(visible(str(found['cause'])))}")
     if found.get("basis"):
@@ -201,6 +201,12 @@ def conclusion_panel(run: Run) -> Panel:
     style = "green" if found.get("resolved") else "yellow" if run.state == "done" else "red"
     title = f"run {run.id}: {'resolved' if found.get('resolved') else 'not resolved'}"
     return Panel("\n".join(lines), title=title, border_style=style, title_align="left")
+
+
+def _emphasised(text: str) -> str:
+    """Return a text as markup: in lines that quote a page, the words that were asked for are bold."""
+    lines = escape(visible(text)).split("\n")
+    return "\n".join(re.sub(r"\*\*([^*]+)\*\*", r"[bold]\1[/]", line) if line[:2] == "> " else line for line in lines)
 
 
 def steps(outcomes: Iterable[Outcome]) -> RenderableType:

@@ -136,9 +136,16 @@ def hits(found: Found, page: Page) -> list[Hit]:
     for hit in found.hits:
         if (document := page(hit.id)) is None:
             continue
-        section = document.sections[hit.section] if hit.section < len(document.sections) else _OPENING
-        told.append(Hit(document, section, hit.confidence, 1.0 if hit.named else hit.known, found.note))
+        told.append(
+            Hit(document, _shown(document, hit.section), hit.confidence, 1.0 if hit.named else hit.known, found.note)
+        )
     return told
+
+
+def _shown(document: Document, number: int) -> Section:
+    """Return a section, or where it is a heading alone the next one with text: people are to read something."""
+    sections = document.sections[number:] or (_OPENING,)
+    return next((section for section in sections if section.text.strip()), sections[0])
 
 
 def of_runbook(book: Runbook) -> Document:
