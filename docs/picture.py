@@ -75,6 +75,12 @@ def _svg(console: Console, title: str) -> str:
     return re.sub(r"@font-face \{.*?\}\s*", "", drawn, flags=re.DOTALL)  # no fonts from elsewhere: the reader's own
 
 
+def _at_home(drawn: str, folder: str) -> str:
+    """Write `~` for the folder; a line of text that was as long as it said would be stretched."""
+    lines = re.sub(rf' textLength="[^"]*"(?=[^<>]*>[^<]*{re.escape(folder)})', "", drawn)
+    return lines.replace(folder, "~")
+
+
 def main() -> None:
     """Run one of the two, write the picture."""
     parser = argparse.ArgumentParser()
@@ -84,7 +90,7 @@ def main() -> None:
     name, run, seed = ("drills", drills, 1) if given.drills else ("demo", demo, 11)
     console, folder = run(seed if given.seed is None else given.seed)
     title = "sysop drill --all" if given.drills else "sysop demo"
-    text = _svg(console, title).replace(folder, "~")
+    text = _at_home(_svg(console, title), folder)
     Path(__file__).with_name(f"{name}.svg").write_text("\n".join(line.rstrip() for line in text.splitlines()) + "\n")
 
 
