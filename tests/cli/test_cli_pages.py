@@ -53,3 +53,26 @@ def test_how_old_a_review_may_be_is_set_in_one_place(pages: Shell) -> None:
         "summary"
     ]
     assert "stale: reviewed 2026-01-03) says:" in answer
+
+
+@pytest.mark.parametrize(
+    ("option", "found"),
+    [
+        ((), {"dumps", "quay", "pier"}),
+        (("--service", "quay"), {"dumps", "quay"}),
+        (("--environment", "staging"), {"dumps", "pier"}),
+        (("--owner", "ops", "--owner", "harbour"), {"dumps", "quay"}),
+        (("--service", "quay", "--environment", "staging"), {"dumps"}),
+    ],
+)
+def test_only_pages_of_a_service_an_environment_or_a_team(
+    pages: Shell, option: tuple[str, ...], found: set[str]
+) -> None:
+    front = {"quay": "services: [quay]\nenvironments: [production]\nowner: harbour", "pier": "services: [pier]"}
+    front["pier"] += "\nenvironments: [staging]\nowner: docks"
+    for name, lines in front.items():
+        (pages.folder / "pages" / f"{name}.md").write_text(
+            f"---\ntitle: Dumps of {name}\n{lines}\n---\n\nPurge dumps.\n"
+        )
+    told = pages("runbooks", "search", "purge", "dumps", *option, "--json").json
+    assert {one["page"].removeprefix("pages/").removesuffix(".md") for one in told} == found

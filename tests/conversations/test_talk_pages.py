@@ -130,6 +130,15 @@ async def test_an_alert_that_prose_fits_is_told_of_it_and_nothing_is_done_by_it(
     assert await collected(shop) == [], "nobody asked"
 
 
+async def test_a_page_of_another_service_is_not_told_of(shop: Talks, tmp_path: Path) -> None:
+    other = HOSTILE.replace("title: Printers that smoke", "title: Printers that smoke\nservices: [blog]")
+    (tmp_path / "pages" / "printer.md").write_text(other)
+    labels = {"alertname": "SmokeFromPrinter", "severity": "critical", "service": "web"}
+    note = {"summary": "Smoke comes from a printer, toner"}
+    await bench.take(shop.app, [Alert("test", "1", 1_700_000_000_000, None, labels, note)])
+    assert "printer.md" not in told(await _triage(shop))
+
+
 async def test_the_page_that_an_alert_itself_names_is_cited(shop: Talks, tmp_path: Path) -> None:
     address = "https://wiki.example.com/dumps"
     (tmp_path / "pages" / "dumps.md").write_text(DUMPS.replace("owner: ops", f"owner: ops\nurl: {address}"))

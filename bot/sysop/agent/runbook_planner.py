@@ -28,6 +28,7 @@ from sysop.extension import Earlier, Toolbox
 from sysop.inventory import Inventory
 from sysop.knowledge.citation import MAX_AGE_DAYS, Citation, day_of, of_hit
 from sysop.knowledge.index import Index, Match
+from sysop.knowledge.retrieval.view import Filters
 from sysop.knowledge.runbook import Runbook
 from sysop.knowledge.shape import of_action
 from sysop.model import Conclusion, Run
@@ -153,7 +154,10 @@ class RunbookPlanner:
         """Return the section that by its words leads for what the alerts say. People read it; nothing is done by it."""
         if not seen["alerts"]:
             return None
-        hits = await asyncio.to_thread(self._index.search, words_of(seen), 1, "alert")
+        services = tuple(seen["services"])
+        environments = tuple(sorted({self._inventory.environment_of(service) for service in services}))
+        wanted = Filters(services=services, environments=environments)
+        hits = await asyncio.to_thread(self._index.search, words_of(seen), 1, "alert", wanted)
         return next((of_hit(hit, today, self._books.max_age_days) for hit in hits if hit.leads), None)
 
     async def _pages(self, text: str, today: date) -> Pages:

@@ -24,6 +24,7 @@ from sysop.cli.sections_view import sections, sections_json
 from sysop.errors import RunbookError
 from sysop.knowledge.index import Index
 from sysop.knowledge.lint import Finding, lint, lint_text, together
+from sysop.knowledge.retrieval.view import Filters
 from sysop.knowledge.runbook import Runbook, Step
 from sysop.model import Origin, Request
 from sysop.shelf import runbook_folders
@@ -167,13 +168,27 @@ def _to_lint(opened: Opened) -> Index:
 @runbooks.command("search")
 @click.argument("words", nargs=-1, required=True)
 @click.option("--limit", type=click.IntRange(1), default=5, show_default=True, help="How many pages.")
+@click.option("--service", "services", multiple=True, metavar="NAME", help="Only pages for it; repeatable.")
+@click.option("--environment", "environments", multiple=True, metavar="NAME", help="Only pages for it; repeatable.")
+@click.option("--owner", "owners", multiple=True, metavar="TEAM", help="Only pages this team keeps; repeatable.")
 @json_option
 @command
-async def search(words: tuple[str, ...], limit: int, as_json: bool) -> int:
-    """Find sections by words, with their citations. Exit code 1 if no page has any of them."""
+async def search(
+    words: tuple[str, ...],
+    limit: int,
+    services: tuple[str, ...],
+    environments: tuple[str, ...],
+    owners: tuple[str, ...],
+    as_json: bool,
+) -> int:
+    """Find sections by words, with their citations. Exit code 1 if no page has any of them.
+
+    A page that names no service, environment or owner is for all.
+    """
+    wanted = Filters(services=services, environments=environments, owners=owners)
     asked, today = " ".join(words), datetime.now(UTC).date()
     with library() as opened:
-        hits, days = opened.index.search(asked, limit), opened.settings.knowledge.max_age_days
+        hits, days = opened.index.search(asked, limit, filters=wanted), opened.settings.knowledge.max_age_days
     if as_json:
         emit(sections_json(hits, asked, today, days))
     else:
