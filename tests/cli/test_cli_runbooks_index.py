@@ -232,3 +232,44 @@ def test_a_providers_embeddings_are_asked_and_words_are_used_while_it_is_away(pa
     assert away.err == "found by words alone: m at 127.0.0.1 cannot be reached (ConnectError)\n"
     pages.write((pages.folder / "sysop.yaml").read_text().replace("mode: hybrid, ", ""))
     assert "embeddings are used in mode hybrid only" in pages("runbooks", "index").err
+
+
+WIKI = '''
+from sysop.api import PageEntry, hookimpl
+
+
+class Wiki:
+    """A wiki whose pages a plugin lists and reads."""
+
+    name, key = "wiki", "wiki:harbour"
+
+    def scan(self):
+        yield PageEntry("crane", "wiki/crane.md", "7", lambda: b"# The crane stands still\\n\\nOil its winch.", "https://w.test/crane")
+        yield PageEntry("secret", "runbooks/disk-filling.md", "1", lambda: b"# Mine")
+
+    def close(self):
+        pass
+
+
+@hookimpl
+def register_runbooks():
+    return [Wiki()]
+'''
+
+
+def test_a_plugin_brings_pages_from_elsewhere(shell: Shell) -> None:
+    (shell.folder / "more").mkdir()
+    (shell.folder / "more" / "wiki.py").write_text(WIKI)
+    shell.write("plugins_dir: more\nshipped_runbooks: false\n")
+    found = shell("runbooks", "search", "oil", "the", "winch", "--json").json
+    assert (found[0]["citation"].partition("#")[0], found[0]["link"].partition("#")[0]) == (
+        "wiki/crane.md",
+        "https://w.test/crane",
+    )
+    told = shell("runbooks", "status", "--json").json
+    assert told["sources"] == [
+        {"name": "wiki", "kind": "plugin", "where": "wiki:harbour", "pages": 1, "fresh": "", "problem": ""}
+    ]
+    assert [one["reason"] for one in told["not_used"]] == [
+        "wiki: a page is left out: its path 'runbooks/disk-filling.md' must begin with wiki/"
+    ]
