@@ -93,6 +93,8 @@ class SourceSettings(Section):
             raise ValueError("write either folder or git")
         if self.folder is not None and (self.subfolder or self.token or "ref" in self.model_fields_set):
             raise ValueError("ref, subfolder and token are for git; leave them out beside folder")
+        if self.git is not None and re.match(r"[a-z+]+://[^/@]*:[^/@]*@", self.git):
+            raise ValueError("git: no password may stand in an address; write it as token: env:NAME or file:PATH")
         if self.token is not None and not str(self.git).startswith("https://"):
             raise ValueError("token: only an https:// address takes one; use a key for ssh")
         return self

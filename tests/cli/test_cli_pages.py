@@ -76,3 +76,13 @@ def test_only_pages_of_a_service_an_environment_or_a_team(
         )
     told = pages("runbooks", "search", "purge", "dumps", *option, "--json").json
     assert {one["page"].removeprefix("pages/").removesuffix(".md") for one in told} == found
+
+
+def test_what_is_cited_can_be_shown(pages: Shell) -> None:
+    shown = pages("runbooks", "show", "pages/dumps.md#purge-the-dumps").out
+    assert "Purge dumps that are older than a week." in shown
+    wrong = pages("runbooks", "show", "dumps#who")
+    assert (wrong.code, "it has: purge-the-dumps" in wrong.err) == (1, True)
+    assert [one["slug"] for one in pages("runbooks", "show", "dumps#purge-the-dumps", "--json").json["sections"]] == [
+        "purge-the-dumps"
+    ]

@@ -120,6 +120,7 @@ def test_the_status_says_how_fresh_pages_are(pages: Shell) -> None:
         ("{folder: wiki, git: 'https://h/r.git'}", "write either folder or git"),
         ("{folder: wiki, token: 'env:X'}", "ref, subfolder and token are for git"),
         ("{git: 'ssh://h/r.git', token: 'env:X'}", "only an https:// address takes one"),
+        ("{git: 'https://me:hunter2@h/r.git'}", "no password may stand in an address"),
         ("{git: 'https://h/r.git', token: 'secret'}", "a secret itself never stands in the settings"),
         ("{folder: wiki, pages_url: 'javascript:x'}", "knowledge.sources.0.pages_url"),
     ],
@@ -128,6 +129,7 @@ def test_a_source_that_cannot_be_one_is_refused_by_name(shell: Shell, source: st
     shell.write(f"{SETTINGS}\nknowledge: {{sources: [{source}]}}\n")
     refused = shell("runbooks", "status")
     assert (refused.code, told in refused.err) == (1, True), refused.err
+    assert "hunter2" not in refused.err
 
 
 def pushed(address: str, **headers: str) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -92,9 +93,12 @@ def _json(book: Runbook) -> dict[str, Any]:
 @json_option
 @command
 async def show_runbook(name: str, as_json: bool) -> None:
-    """Show a runbook: what a person reads, and the steps a machine follows."""
+    """Show a runbook: what a person reads, and the steps a machine follows. NAME#SECTION shows that section alone."""
+    page, _, slug = name.partition("#")
     with library() as opened:
-        book = opened.index.get(name)
+        book = opened.index.get(page)
+    if slug:
+        book = _only(book, slug)
     if as_json:
         emit(_json(book))
         return
@@ -104,7 +108,17 @@ async def show_runbook(name: str, as_json: bool) -> None:
     text = "\n\n".join(f"## {s.title}\n\n{s.text}" if s.title else s.text for s in book.sections)
     console.print(Markdown(show.visible(text)) if console.is_terminal else Text(show.visible(text)))
     columns = ("step", "action", "repeats", "if it fails", "note")
-    console.print(show.table(*columns, rows=map(_step, book.steps), whole=("step", "action"), drop=("repeats",)))
+    if book.steps:
+        console.print(show.table(*columns, rows=map(_step, book.steps), whole=("step", "action"), drop=("repeats",)))
+
+
+def _only(book: Runbook, slug: str) -> Runbook:
+    """Return a page with one of its sections alone. Raises RunbookError with those it has."""
+    found = tuple(section for section in book.sections if section.slug == slug)
+    if not found:
+        known = ", ".join(section.slug for section in book.sections if section.slug)
+        raise RunbookError(f"{book.path} has no section {slug!r}; it has: {known or 'none'}")
+    return replace(book, sections=found, steps=())
 
 
 def _step(step: Step) -> tuple[str, ...]:
