@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -55,7 +55,7 @@ def books(index: Index) -> list[Runbook]:
     return [book for book in found if book.path in index.runbooks or book.path not in unused]
 
 
-def tell(console: Console, broken: Iterator[BrokenPage] | tuple[BrokenPage, ...], what: str, style: str) -> None:
+def tell(console: Console, broken: Iterable[BrokenPage], what: str, style: str) -> None:
     """Print why pages or sources are not used."""
     for one in broken:
         reason = one.reason if one.reason.startswith(one.path) else f"{one.path}: {one.reason}"

@@ -21,7 +21,7 @@ from sysop.knowledge.library.foreign import Foreign
 from sysop.knowledge.library.git import GitSource
 from sysop.knowledge.library.refresh import Changes
 from sysop.knowledge.upkeep import Fetched
-from sysop.page_source import PageSource
+from sysop.page_source import BrokenPage, PageSource
 from sysop.paths import private_folder
 
 _WIDE = 30
@@ -62,7 +62,7 @@ def _pull(opened: Opened, rewritten: bool) -> list[Fetched]:
 
 def _print_changes(opened: Opened, changes: Changes, fetched: list[Fetched]) -> None:
     console, broken = out(), opened.index.broken
-    tell(console, tuple(_failed(fetched)), "not pulled", "red")
+    tell(console, _failed(fetched), "not pulled", "red")
     tell(console, changes.stale, "not read", "red")
     tell(console, broken, "not used", "yellow")
     if changes.waiting:
@@ -72,9 +72,7 @@ def _print_changes(opened: Opened, changes: Changes, fetched: list[Fetched]) -> 
     console.print(f"{len(opened.index.pages)} pages: {counts}, {len(broken)} not used; {changes.seconds:.1f} s")
 
 
-def _failed(fetched: list[Fetched]) -> list[Any]:
-    from sysop.page_source import BrokenPage
-
+def _failed(fetched: list[Fetched]) -> list[BrokenPage]:
     return [BrokenPage(one.name, one.reason) for one in fetched if one.reason]
 
 
